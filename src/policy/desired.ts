@@ -1,0 +1,160 @@
+import { type Family, families } from '../state/ip.ts'
+import { hostPrefix } from '../state/prefix.ts'
+import { table } from '../state/route.ts'
+import type { Rule } from '../state/rule.ts'
+import type { Snapshot } from '../state/snapshot.ts'
+import { type Eni, type PassedOver, selectEnis } from './enis.ts'
+import { chooseGateway, type EniFamily, type Gateway } from './gateway.ts'
+import { eniFamily } from './onlink.ts'
+import { isOurRoute } from './ownership.ts'
+import { defaultLength, type WantedRoute, wantedRoutes } from './routes.ts'
+import { priorities, type Settings } from './settings.ts'
+import { assignTables, type Tables } from './tables.ts'
+
+export interface WantedRule {
+  readonly rule: Rule
+  readonly why: string
+}
+
+/** What one ENI has in one family, for people and for the proof of the outcome. */
+export interface EniRouting {
+  readonly family: Family
+  readonly addresses: readonly string[]
+  readonly gateway?: Gateway
+}
+
+export interface EniPlan {
+  readonly eni: Eni
+  readonly table?: number
+  /** Families in which the ENI has an address. */
+  readonly routing: readonly EniRouting[]
+}
+
+/** The state that the kernel should be in. */
+export interface Desired {
+  /** false: fewer than two ENIs, so nothing is asymmetric and nothing is wanted. */
+  readonly active: boolean
+  /** Link group by ifindex, for every ENI. */
+  readonly groups: ReadonlyMap<number, number>
+  readonly routes: readonly WantedRoute[]
+  readonly rules: readonly WantedRule[]
+  readonly tables: Tables
+  readonly enis: readonly EniPlan[]
+  readonly passedOver: readonly PassedOver[]
+}
+
+/** What the kernel should hold of ours where there is nothing to do, or everything is to go. */
+export const nothingDesired: Desired = {
+  active: false,
+  groups: new Map(),
+  routes: [],
+  rules: [],
+  tables: new Map(),
+  enis: [],
+  passedOver: [],
+}
+
+/** Decides, from the kernel as it is and the configuration alone, what the kernel should hold. */
+export function desiredState(snapshot: Snapshot, settings: Settings, remembered: Tables): Desired {
+  const { enis, passedOver } = selectEnis(snapshot.links, settings)
+  if (enis.length < 2) {
+    return { ...nothingDesired, enis: enis.map((eni) => ({ eni, routing: [] })), passedOver }
+  }
+  const tables = assignTables(snapshot, enis, settings, remembered)
+  const plans = enis.map((eni) => planEni(snapshot, settings, enis, eni, tables.get(eni.link.index)?.table))
+  const { linkGroup } = settings.numbers
+  return {
+    active: true,
+    groups: new Map(linkGroup === 0 ? [] : enis.map(({ link }) => [link.index, linkGroup])),
+    routes: plans.flatMap(({ routes }) => routes),
+    rules: firstOfEach(plans.flatMap(({ rules }) => rules)),
+    tables,
+    enis: plans.map(({ plan }) => plan),
+    passedOver,
+  }
+}
+
+interface EniWants {
+  readonly plan: EniPlan
+  readonly routes: readonly WantedRoute[]
+  readonly rules: readonly WantedRule[]
+}
+
+function planEni(
+  snapshot: Snapshot,
+  settings: Settings,
+  enis: readonly Eni[],
+  eni: Eni,
+  number: number | undefined,
+): EniWants {
+  if (number === undefined) {
+    return { plan: { eni, routing: [] }, routes: [], rules: [] }
+  }
+  const parts = families
+    .map((family) => planFamily(snapshot, settings, enis, eni, family, number))
+    .filter((part) => part !== undefined)
+  return {
+    plan: { eni, table: number, routing: parts.map(({ routing }) => routing) },
+    routes: parts.flatMap(({ routes }) => routes),
+    rules: parts.flatMap(({ rules }) => rules),
+  }
+}
+
+function planFamily(
+  snapshot: Snapshot,
+  settings: Settings,
+  enis: readonly Eni[],
+  eni: Eni,
+  family: Family,
+  number: number,
+) {
+  const part = eniFamily(snapshot, eni, family)
+  if (part.addresses.length === 0) {
+    return undefined
+  }
+  const siblings = enis.filter(({ link }) => link !== eni.link).map((other) => eniFamily(snapshot, other, family))
+  const mainRoutes = snapshot.routes.filter((route) => route.table === table.main)
+  const present = snapshot.routes.filter((route) => route.table === number && isOurRoute(settings, route))
+  const gateway = chooseGateway(part, siblings, mainRoutes, present)
+  const target = { table: number, protocol: settings.numbers.protocol }
+  return {
+    routing: { family, addresses: part.addresses.map(({ address }) => address), ...(gateway ? { gateway } : {}) },
+    // The kernel refuses routes through a link that is down; the rules can wait for it.
+    routes: eni.link.up ? wantedRoutes(part, siblings, gateway, mainRoutes, target) : [],
+    rules: wantedRules(part, eni, number, settings),
+  }
+}
+
+function wantedRules(part: EniFamily, eni: Eni, number: number, { numbers }: Settings): WantedRule[] {
+  const at = priorities(numbers)
+  const common = { family: part.family, action: 'lookup', protocol: numbers.protocol } as const
+  const sources = part.addresses.map(({ address }) => hostPrefix(address))
+  const suppress = { suppressPrefixLength: defaultLength[part.family], suppressGroup: numbers.linkGroup }
+  const mainRules = sources.map((source) => ({
+    rule: { ...common, priority: at.main, source, table: table.main, ...suppress },
+    why: `${source.address}: main's routes that are no default and leave by no ENI`,
+  }))
+  const sourceRules = sources.map((source) => ({
+    rule: { ...common, priority: at.source, source, table: number },
+    why: `${source.address}: leaves by ${eni.link.name}`,
+  }))
+  const deviceRule = {
+    rule: { ...common, priority: at.device, oif: eni.link.name, table: number },
+    why: `sockets bound to ${eni.link.name}`,
+  }
+  // Without link groups the main lookup would find the other ENIs' subnets, the very fault to be cured.
+  return [...(numbers.linkGroup === 0 ? [] : mainRules), ...sourceRules, deviceRule]
+}
+
+/** An address that two ENIs have belongs to the one with the lower ifindex: two rules would never both be asked. */
+function firstOfEach(rules: readonly WantedRule[]): WantedRule[] {
+  const bySelector = new Map<string, WantedRule>()
+  for (const wanted of rules) {
+    const { family, priority, source, oif } = wanted.rule
+    const key = `${family} ${priority} ${source?.address ?? ''} ${oif ?? ''}`
+    if (!bySelector.has(key)) {
+      bySelector.set(key, wanted)
+    }
+  }
+  return [...bySelector.values()]
+}

@@ -1,0 +1,114 @@
+import type { Change } from '../state/change.ts'
+import { type Route, routeIdentity, routeKey } from '../state/route.ts'
+import { type Rule, ruleKey } from '../state/rule.ts'
+import type { Snapshot } from '../state/snapshot.ts'
+import type { Desired } from './desired.ts'
+import { isOurRoute, isOurRule, ourGroups } from './ownership.ts'
+import type { Settings } from './settings.ts'
+
+/**
+ * The changes that take the kernel from what was seen to what is desired, in an order without a gap: groups, on-link
+ * routes, the others, defaults, rules by priority; then what is no longer wanted, the other way round.
+ */
+export function diff(snapshot: Snapshot, desired: Desired, settings: Settings): Change[] {
+  return [
+    ...diffGroups(snapshot, desired, settings),
+    ...diffRoutes(snapshot, desired, settings),
+    ...diffRules(snapshot, desired, settings),
+  ]
+    .map((change) => ({ change, rank: rank(change) }))
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ change }) => change)
+}
+
+function diffGroups(snapshot: Snapshot, desired: Desired, settings: Settings): Change[] {
+  const ours = ourGroups(settings)
+  return snapshot.links.flatMap((link): Change[] => {
+    const group = desired.groups.get(link.index)
+    if (group === undefined) {
+      return ours.has(link.group) ? [{ op: 'reset', kind: 'link', link, group: 0, cause: 'no longer wanted' }] : []
+    }
+    // Somebody else's group stays; it is reported as a conflict.
+    const free = link.group === 0 || ours.has(link.group)
+    return link.group !== group && free ? [{ op: 'set', kind: 'link', link, group, cause: 'an ENI' }] : []
+  })
+}
+
+function diffRoutes(snapshot: Snapshot, desired: Desired, settings: Settings): Change[] {
+  const seen = byKey(snapshot.routes)
+  const wantedKeys = new Set(desired.routes.map(({ route }) => routeKey(route)))
+  const corrections = desired.routes.flatMap(({ route, why }) => correctRoute(route, why, seen.get(routeKey(route))))
+  const stale = snapshot.routes
+    .filter((route) => isOurRoute(settings, route) && !wantedKeys.has(routeKey(route)))
+    .map((route): Change => ({ op: 'delete', kind: 'route', route, cause: 'no longer wanted' }))
+  return [...corrections, ...stale]
+}
+
+function byKey(routes: readonly Route[]): ReadonlyMap<string, readonly Route[]> {
+  const groups = new Map<string, Route[]>()
+  for (const route of routes) {
+    const key = routeKey(route)
+    groups.set(key, [...(groups.get(key) ?? []), route])
+  }
+  return groups
+}
+
+/** A foreign route under the key of one of ours would stand for it, or shadow it: it is drift, whoever put it there. */
+function correctRoute(wanted: Route, why: string, seen: readonly Route[] = []): Change[] {
+  const identity = routeIdentity(wanted)
+  const right = seen.findIndex((route) => routeIdentity(route) === identity)
+  if (right >= 0) {
+    return seen
+      .filter((_, i) => i !== right)
+      .map((route) => ({ op: 'delete', kind: 'route', route, cause: `shadows: ${why}` }))
+  }
+  return [{ op: seen.length > 0 ? 'replace' : 'add', kind: 'route', route: wanted, cause: why }]
+}
+
+function diffRules(snapshot: Snapshot, desired: Desired, settings: Settings): Change[] {
+  const wanted = new Map(desired.rules.map((entry) => [ruleKey(entry.rule), entry]))
+  const missing = new Map(wanted)
+  const changes: Change[] = []
+  for (const rule of snapshot.rules) {
+    const key = ruleKey(rule)
+    if (missing.delete(key) || !isOurRule(settings, rule)) {
+      continue
+    }
+    // A torn dump shows rules twice that exist once.
+    if (!(snapshot.torn && wanted.has(key))) {
+      changes.push({ op: 'delete', kind: 'rule', rule, cause: wanted.has(key) ? 'a duplicate' : 'no longer wanted' })
+    }
+  }
+  const additions = [...missing.values()].map(
+    ({ rule, why }): Change => ({ op: 'add', kind: 'rule', rule, cause: why }),
+  )
+  return [...additions, ...changes]
+}
+
+/** Position of a change in its pass: smaller first. */
+function rank(change: Change): number {
+  const removal = change.op === 'delete' || change.op === 'reset'
+  const place = placeOf(change)
+  return removal ? 100_000 - place : place
+}
+
+function placeOf(change: Change): number {
+  switch (change.kind) {
+    case 'link':
+      return 0
+    case 'route':
+      return 1 + routePlace(change.route)
+    case 'rule':
+      return 10 + rulePlace(change.rule)
+  }
+}
+
+/** On-link routes carry the routers of the others; the default comes last. */
+function routePlace(route: Route): number {
+  if (route.destination.length === 0) {
+    return 2
+  }
+  return route.nexthops.some((hop) => hop.gateway) ? 1 : 0
+}
+
+const rulePlace = (rule: Rule): number => Math.min(rule.priority, 40_000)

@@ -1,0 +1,80 @@
+import type { Link } from '../state/link.ts'
+import { bestMatch, type Match } from './pattern.ts'
+import type { Settings } from './settings.ts'
+
+/** Drivers that only an EC2 instance's own interfaces have: ENA, Intel 82599 VF, Xen. */
+export const ec2Drivers: readonly string[] = ['ena', 'ixgbevf', 'vif']
+
+/** A link that is an elastic network interface. */
+export interface Eni {
+  readonly link: Link
+  /** false: it is in the link group, but has no rules and no table. */
+  readonly managed: boolean
+  /** Why it is not managed. */
+  readonly unmanagedBecause?: string
+  /** The driver tells that this is EC2, so that the VPC's conventions for routers hold. */
+  readonly onEc2: boolean
+}
+
+/** A link that a pattern or driver names, and that is no ENI all the same. */
+export interface PassedOver {
+  readonly link: Link
+  readonly because: string
+}
+
+export interface EniSelection {
+  /** By ascending ifindex. */
+  readonly enis: readonly Eni[]
+  readonly passedOver: readonly PassedOver[]
+}
+
+/** Tells which links are ENIs. Loopback never is; virtual links only where the configuration names them closely enough. */
+export function selectEnis(links: readonly Link[], settings: Pick<Settings, 'include' | 'exclude'>): EniSelection {
+  const enis: Eni[] = []
+  const passedOver: PassedOver[] = []
+  for (const link of [...links].sort((a, b) => a.index - b.index)) {
+    const onEc2 = link.driver !== undefined && ec2Drivers.includes(link.driver)
+    const match = bestMatch(settings.include, link) ?? (onEc2 ? 'class' : undefined)
+    if (link.loopback || !match) {
+      continue
+    }
+    const because = match === 'exact' ? undefined : disqualification(link, match)
+    if (because) {
+      passedOver.push({ link, because })
+    } else {
+      enis.push({ link, onEc2, ...management(link, settings.exclude) })
+    }
+  }
+  return { enis, passedOver }
+}
+
+function management(link: Link, exclude: readonly string[]): Pick<Eni, 'managed' | 'unmanagedBecause'> {
+  return bestMatch(exclude, link)
+    ? { managed: false, unmanagedBecause: 'excluded by the configuration' }
+    : { managed: true }
+}
+
+/** Names that container runtimes and network plug-ins give to the host's end of a veth pair. */
+const containerVeth = /^(veth|cali|lxc|vnet|v[eb]-|azv|cni|eni[0-9a-f]{11}$)/
+
+function disqualification(link: Link, match: Match): string | undefined {
+  if (link.slaveKind !== undefined || link.master !== undefined) {
+    return `enslaved to a ${link.slaveKind ?? 'master'}: its addresses are on the master`
+  }
+  if (link.parent !== undefined) {
+    return 'a child of another link'
+  }
+  if (link.kind === undefined || link.kind === 'dummy') {
+    return undefined
+  }
+  if (link.kind !== 'veth') {
+    return `a virtual link (${link.kind}); name it in full under interfaces.include if it is an ENI`
+  }
+  return match === 'wild' || containerVeth.test(link.name)
+    ? 'looks like the end of a container; name it in full under interfaces.include if it is an ENI'
+    : undefined
+}
+
+/** Patterns of `include` that meet no link at present: an interface that is yet to come, or a slip. */
+export const idlePatterns = (links: readonly Link[], patterns: readonly string[]): readonly string[] =>
+  patterns.filter((pattern) => !pattern.startsWith('driver:') && !links.some((link) => bestMatch([pattern], link)))

@@ -1,0 +1,105 @@
+import type { Change } from '../state/change.ts'
+import { formatChange } from '../state/change.ts'
+import { linkNamer, type Snapshot } from '../state/snapshot.ts'
+import { conflicts } from './conflicts.ts'
+import type { Desired } from './desired.ts'
+import { idlePatterns } from './enis.ts'
+import type { WrongOutcome } from './outcome.ts'
+import type { Settings } from './settings.ts'
+
+/** Something that a person should know: an error while packets go wrong or may, a warning otherwise. */
+export interface Problem {
+  readonly severity: 'error' | 'warning'
+  /** Name of the ENI that it concerns, where it is one. */
+  readonly interface?: string
+  readonly problem: string
+  readonly remedy: string
+}
+
+/** A change that the kernel refused, with its errno's name and its own words. */
+export interface Refusal {
+  readonly change: Change
+  readonly code: string
+  readonly message: string
+}
+
+export interface Evidence {
+  readonly snapshot: Snapshot
+  readonly desired: Desired
+  readonly outcomes: readonly WrongOutcome[]
+  readonly refusals: readonly Refusal[]
+}
+
+/** All that is wrong, or odd, in the present state; errors first. */
+export function problems({ snapshot, desired, outcomes, refusals }: Evidence, settings: Settings): Problem[] {
+  const name = linkNamer(snapshot)
+  const found: Problem[] = [
+    ...wrongWays(outcomes, name),
+    ...refusals.map((refusal) => explainRefusal(refusal, name)),
+    ...desired.enis.flatMap(({ eni, routing }) =>
+      routing
+        .filter(({ gateway }) => gateway === undefined && eni.link.up)
+        .map(({ family }) => noGateway(eni.link.name, family)),
+    ),
+    ...conflicts(snapshot, desired, settings).map(
+      ({ object, problem, remedy }): Problem => ({ severity: 'warning', problem: `${object}: ${problem}`, remedy }),
+    ),
+    ...desired.passedOver.map(
+      ({ link, because }): Problem => ({
+        severity: 'warning',
+        interface: link.name,
+        problem: `${link.name} is not taken for an ENI: ${because}`,
+        remedy: 'no change is needed if that is right',
+      }),
+    ),
+    ...idlePatterns(snapshot.links, settings.include).map(
+      (pattern): Problem => ({
+        severity: 'warning',
+        problem: `interfaces.include "${pattern}" matches no link (present: ${snapshot.links.map((link) => link.name).join(', ')})`,
+        remedy: 'correct the pattern, or leave it if the interface is yet to be attached',
+      }),
+    ),
+  ]
+  return found.sort((a, b) => Number(a.severity === 'warning') - Number(b.severity === 'warning'))
+}
+
+/** Outcomes of one cause are one problem, however many addresses and destinations it hits. */
+function wrongWays(outcomes: readonly WrongOutcome[], name: (index: number) => string): Problem[] {
+  const byFate = new Map<string, WrongOutcome[]>()
+  for (const outcome of outcomes) {
+    byFate.set(outcome.fate, [...(byFate.get(outcome.fate) ?? []), outcome])
+  }
+  return [...byFate.values()].map((alike): Problem => {
+    const first = alike[0] as WrongOutcome
+    const distinct = (pick: (outcome: WrongOutcome) => string) => [...new Set(alike.map(pick))].join(', ')
+    const sources = distinct(({ question }) => question.source)
+    const towards = distinct(({ question }) => question.towards)
+    return {
+      severity: 'error',
+      interface: name(first.question.linkIndex),
+      problem: `packets from ${sources} to ${towards} (${first.question.destination}) ${first.fate}`,
+      remedy: first.remedy,
+    }
+  })
+}
+
+const noGateway = (name: string, family: 4 | 6): Problem => ({
+  severity: 'error',
+  interface: name,
+  problem: `no IPv${family} router is known for ${name}: replies beyond its own subnets can't leave by it`,
+  remedy: `add a default route through it, for instance: ip ${family === 6 ? '-6 ' : ''}route add default via ROUTER dev ${name} metric 20000`,
+})
+
+const explainRefusal = ({ change, code, message }: Refusal, name: (index: number) => string): Problem => ({
+  severity: 'error',
+  problem: `the kernel refuses "${formatChange(change, name)}": ${code}${message ? ` (${message})` : ''}`,
+  remedy: remedies[code] ?? 'it is tried again at every event, and at least once a second',
+})
+
+const remedies: Readonly<Record<string, string>> = {
+  EPERM: 'run as root, or grant CAP_NET_ADMIN',
+  EACCES: 'run as root, or grant CAP_NET_ADMIN',
+  EOPNOTSUPP:
+    'the kernel lacks this feature: policy routing (CONFIG_IP_MULTIPLE_TABLES, CONFIG_IPV6_MULTIPLE_TABLES) is needed',
+  EAFNOSUPPORT: 'the kernel lacks this protocol family',
+}

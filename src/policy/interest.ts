@@ -1,0 +1,48 @@
+import type { Link } from '../state/link.ts'
+import { table } from '../state/route.ts'
+import type { Rule } from '../state/rule.ts'
+import { selectEnis } from './enis.ts'
+import { everyNumbers } from './ownership.ts'
+import { inTableBand, type Settings } from './settings.ts'
+import { spareTables, type Tables } from './tables.ts'
+
+/** Which routes an observation has to read; a host may hold 100,000 others. */
+export interface Interest {
+  /** Main's routes through these links. */
+  readonly mainThrough: readonly number[]
+  /** Every route of these tables. */
+  readonly tables: readonly number[]
+  /** Every route with one of these protocol numbers, wherever it is. */
+  readonly protocols: readonly number[]
+}
+
+/** Tells from links and rules which routes matter. */
+export function interestOf(
+  links: readonly Link[],
+  rules: readonly Rule[],
+  settings: Settings,
+  remembered: Tables,
+): Interest {
+  const { enis } = selectEnis(links, settings)
+  if (enis.length < 2) {
+    return ourInterest(settings)
+  }
+  const named = rules.map((rule) => rule.table).filter((number) => inTableBand(settings.numbers, number))
+  const given = [...remembered.values()].map((assignment) => assignment.table)
+  const managed = enis.filter((eni) => eni.managed)
+  const unassigned = managed.some(({ link }) => !remembered.has(link.index))
+  const candidates = unassigned ? managed.length + spareTables : 0
+  const free = Array.from({ length: candidates }, (_, i) => settings.numbers.tableBase + i)
+  return {
+    mainThrough: enis.map(({ link }) => link.index),
+    tables: [...new Set([...named, ...given, ...free])].filter((number) => number !== table.main),
+    protocols: ourInterest(settings).protocols,
+  }
+}
+
+/** Our own routes alone: all that has to be read in order to take them away. */
+export const ourInterest = (settings: Settings): Interest => ({
+  mainThrough: [],
+  tables: [],
+  protocols: [...new Set(everyNumbers(settings).map(({ protocol }) => protocol))],
+})

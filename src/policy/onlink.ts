@@ -1,0 +1,26 @@
+import type { Address } from '../state/address.ts'
+import { isRoutable } from '../state/address.ts'
+import { addressBits, type Family, familyOf } from '../state/ip.ts'
+import { type Prefix, prefixKey } from '../state/prefix.ts'
+import type { Snapshot } from '../state/snapshot.ts'
+import type { Eni } from './enis.ts'
+import type { EniFamily } from './gateway.ts'
+
+/** An ENI's part in one family: its usable addresses and the prefixes they put on its link. */
+export function eniFamily(snapshot: Snapshot, eni: Eni, family: Family): EniFamily {
+  const addresses = snapshot.addresses.filter(
+    (address) => address.linkIndex === eni.link.index && familyOf(address.address) === family && isRoutable(address),
+  )
+  return { index: eni.link.index, family, onEc2: eni.onEc2, addresses, subnets: subnetsOf(addresses, family) }
+}
+
+function subnetsOf(addresses: readonly Address[], family: Family): Prefix[] {
+  const onLink = addresses.map((address) => address.onLink).filter(({ length }) => length < addressBits(family))
+  return [...new Map(onLink.map((prefix) => [prefixKey(prefix), prefix])).values()]
+}
+
+/** The address that an IPv4 on-link route gives as source: the first of that subnet that is no secondary. */
+export function sourceOf(subnet: Prefix, addresses: readonly Address[]): string | undefined {
+  const inSubnet = addresses.filter(({ onLink }) => prefixKey(onLink) === prefixKey(subnet))
+  return (inSubnet.find(({ secondary }) => !secondary) ?? inSubnet[0])?.address
+}

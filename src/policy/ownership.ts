@@ -1,0 +1,35 @@
+import type { Route } from '../state/route.ts'
+import { table } from '../state/route.ts'
+import type { Rule } from '../state/rule.ts'
+import { inPriorityBand, inTableBand, type Numbers, type Settings } from './settings.ts'
+
+/**
+ * Ownership is told by the protocol number inside the bands: no state file, so nothing is forgotten by a crash, and
+ * nothing that lies outside the bands is ever touched, whatever its protocol.
+ */
+export function isOurRule(settings: Settings, rule: Rule): boolean {
+  return everyNumbers(settings).some(
+    (numbers) =>
+      rule.protocol === numbers.protocol &&
+      inPriorityBand(numbers, rule.priority) &&
+      rule.action === 'lookup' &&
+      (rule.table === table.main || inTableBand(numbers, rule.table)),
+  )
+}
+
+export function isOurRoute(settings: Settings, route: Route): boolean {
+  return everyNumbers(settings).some(
+    (numbers) => route.protocol === numbers.protocol && inTableBand(numbers, route.table),
+  )
+}
+
+/** Link groups that the program gives out, or gave out under an earlier configuration. */
+export const ourGroups = (settings: Settings): ReadonlySet<number> =>
+  new Set(
+    everyNumbers(settings)
+      .map((numbers) => numbers.linkGroup)
+      .filter((group) => group !== 0),
+  )
+
+/** The numbers in force and those that were. */
+export const everyNumbers = (settings: Settings): readonly Numbers[] => [settings.numbers, ...settings.retired]

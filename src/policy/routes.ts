@@ -1,0 +1,146 @@
+import { scope } from '../state/address.ts'
+import { addressBits } from '../state/ip.ts'
+import { contains, hostPrefix, type Prefix, parsePrefix, prefixKey } from '../state/prefix.ts'
+import { type Nexthop, type Route, table } from '../state/route.ts'
+import { type EniFamily, type Gateway, isLinkLocal } from './gateway.ts'
+import { sourceOf } from './onlink.ts'
+
+/** A route that should be there, and why, for people. */
+export interface WantedRoute {
+  readonly route: Route
+  readonly why: string
+}
+
+/**
+ * Routes of main as short as this, or shorter, count as a default and are not followed for an ENI's addresses: OpenVPN
+ * splits IPv4's default in two (/1), others IPv6's global space in parts (2000::/3).
+ */
+export const defaultLength = { 4: 1, 6: 4 } as const
+
+/** IPv6 routes without a metric get this one (linux/ipv6_route.h, IP6_RT_PRIO_USER). */
+const ipv6Metric = 1024
+
+/** The kernel refuses routes through a link that is down, and forgets those it had. */
+export interface TableContents {
+  readonly protocol: number
+  readonly table: number
+}
+
+/** All routes of an ENI's table in one family, each destination once; on-link routes first, the default last. */
+export function wantedRoutes(
+  eni: EniFamily,
+  siblings: readonly EniFamily[],
+  gateway: Gateway | undefined,
+  mainRoutes: readonly Route[],
+  target: TableContents,
+): WantedRoute[] {
+  const wanted = new Map<string, WantedRoute>()
+  const put = (destination: Prefix, hop: Omit<Nexthop, 'weight' | 'oif'>, why: string, more: Partial<Route> = {}) => {
+    const key = prefixKey(destination)
+    if (!wanted.has(key)) {
+      wanted.set(key, { route: route(eni, target, destination, hop, more), why })
+    }
+  }
+  for (const subnet of eni.subnets) {
+    put(subnet, { onlink: false }, 'the subnet of the ENI', ipv4Source(eni, sourceOf(subnet, eni.addresses)))
+  }
+  if (eni.family === 6) {
+    put(parsePrefix('fe80::/64') as Prefix, { onlink: false }, 'neighbours on the link')
+  }
+  for (const followed of followedRoutes(eni, siblings, mainRoutes)) {
+    put(followed.route.destination, followed.hop, followed.why, {
+      metrics: followed.route.metrics,
+      ...ipv4Source(eni, ownAddress(eni, followed.route.prefsrc)),
+    })
+  }
+  if (gateway?.address && !reachable(gateway.address, [...wanted.values()])) {
+    put(hostPrefix(gateway.address), { onlink: false }, 'the router, outside every subnet of the ENI')
+  }
+  if (gateway) {
+    const hop = gateway.address ? { gateway: gateway.address, onlink: false } : { onlink: false }
+    put(everything(eni), hop, gateway.from, { metrics: gateway.metrics })
+  }
+  return [...wanted.values()]
+}
+
+function route(
+  eni: EniFamily,
+  target: TableContents,
+  destination: Prefix,
+  hop: Omit<Nexthop, 'weight' | 'oif'>,
+  more: Partial<Route>,
+): Route {
+  return {
+    family: eni.family,
+    table: target.table,
+    type: 'unicast',
+    destination,
+    tos: 0,
+    metric: eni.family === 6 ? ipv6Metric : 0,
+    protocol: target.protocol,
+    scope: eni.family === 4 && !hop.gateway ? scope.link : scope.universe,
+    nexthops: [{ oif: eni.index, ...hop, weight: 1 }],
+    metrics: {},
+    ...more,
+  }
+}
+
+const everything = (eni: EniFamily): Prefix => ({ address: eni.family === 4 ? '0.0.0.0' : '::', length: 0 })
+
+/**
+ * IPv6 chooses the source by RFC 6724, which prefers the outgoing link's own addresses and passes over deprecated ones;
+ * a fixed source would overrule it, and the kernel refuses it while the address is tentative.
+ */
+const ipv4Source = (eni: EniFamily, source: string | undefined): Partial<Route> =>
+  eni.family === 4 && source ? { prefsrc: source } : {}
+
+const ownAddress = (eni: EniFamily, address: string | undefined): string | undefined =>
+  eni.addresses.some((own) => own.address === address) ? address : undefined
+
+const reachable = (gateway: string, routes: readonly WantedRoute[]): boolean =>
+  isLinkLocal(gateway) ||
+  routes.some(({ route }) => !route.nexthops[0]?.gateway && contains(route.destination, gateway))
+
+interface Followed {
+  readonly route: Route
+  readonly hop: Omit<Nexthop, 'weight' | 'oif'>
+  readonly why: string
+}
+
+/** Main's own non-default routes that hold for this ENI, on-link ones first, of one destination the best. */
+function followedRoutes(eni: EniFamily, siblings: readonly EniFamily[], mainRoutes: readonly Route[]): Followed[] {
+  const specific = mainRoutes.filter((candidate) => isFollowable(candidate, eni)).sort((a, b) => a.metric - b.metric)
+  const own = specific.flatMap((candidate) =>
+    candidate.nexthops.filter((hop) => hop.oif === eni.index).map((hop) => follow(candidate, hop, 'as in main')),
+  )
+  const shared = specific.flatMap((candidate) =>
+    candidate.nexthops
+      .filter((hop) => siblings.some(({ index }) => index === hop.oif) && inSubnetOf(eni, hop.gateway))
+      .map((hop) => follow(candidate, hop, 'as in main through another ENI, whose router is in this subnet too')),
+  )
+  const onLink = own.filter(({ hop }) => !hop.gateway)
+  return [...onLink, ...own.filter(({ hop }) => hop.gateway), ...shared]
+}
+
+const isFollowable = (route: Route, eni: EniFamily): boolean =>
+  route.family === eni.family &&
+  route.table === table.main &&
+  route.type === 'unicast' &&
+  route.tos === 0 &&
+  !route.source &&
+  route.destination.length > defaultLength[eni.family] &&
+  !isOwnHostRoute(route, eni)
+
+/** IPv6 puts each /128 address into main as a route of its own. */
+const isOwnHostRoute = (route: Route, eni: EniFamily): boolean =>
+  route.destination.length === addressBits(eni.family) &&
+  eni.addresses.some(({ address }) => address === route.destination.address)
+
+const inSubnetOf = (eni: EniFamily, gateway: string | undefined): boolean =>
+  gateway !== undefined && eni.subnets.some((subnet) => contains(subnet, gateway))
+
+const follow = (route: Route, { gateway, onlink }: Nexthop, why: string): Followed => ({
+  route,
+  hop: { ...(gateway ? { gateway } : {}), onlink },
+  why,
+})

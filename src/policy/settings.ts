@@ -1,0 +1,33 @@
+/** The numbers by which the program recognises what is its own in the kernel. */
+export interface Numbers {
+  readonly tableBase: number
+  readonly priorityBase: number
+  readonly protocol: number
+  /** 0: link groups are left alone. */
+  readonly linkGroup: number
+}
+
+/** How many numbers each band holds, its base included. */
+export const bandSize = { table: 10_000, priority: 1_000 } as const
+
+/** What the decisions depend on besides the kernel. */
+export interface Settings {
+  readonly numbers: Numbers
+  /** Numbers of earlier configurations whose objects are to be taken away. */
+  readonly retired: readonly Numbers[]
+  readonly include: readonly string[]
+  readonly exclude: readonly string[]
+}
+
+export const inTableBand = (numbers: Numbers, table: number): boolean =>
+  table >= numbers.tableBase && table < numbers.tableBase + bandSize.table
+
+export const inPriorityBand = (numbers: Numbers, priority: number): boolean =>
+  priority >= numbers.priorityBase && priority < numbers.priorityBase + bandSize.priority
+
+/** Priorities of the three rules of an address, in the order in which the kernel asks them. */
+export const priorities = (numbers: Numbers) => ({
+  main: numbers.priorityBase,
+  source: numbers.priorityBase + 1,
+  device: numbers.priorityBase + 2,
+})

@@ -1,0 +1,100 @@
+import { isRoutable } from '../state/address.ts'
+import { table } from '../state/route.ts'
+import type { Snapshot } from '../state/snapshot.ts'
+import type { Eni } from './enis.ts'
+import { isOurRoute, isOurRule } from './ownership.ts'
+import { bandSize, inTableBand, type Settings } from './settings.ts'
+
+/** A table given to an ENI; the MAC tells a link from a later one with the same ifindex. */
+export interface TableAssignment {
+  readonly mac: string
+  readonly table: number
+}
+
+/** By ifindex. */
+export type Tables = ReadonlyMap<number, TableAssignment>
+
+/** Free tables beyond one an ENI that an observation reads, so that a choice can avoid those in foreign use. */
+export const spareTables = 8
+
+/**
+ * The table of each managed ENI that has, or had, an address. A table once given stays with its ENI: the one remembered from the
+ * last pass, else the one that the kernel's own state shows. Others get the lowest number that nobody uses, the ENI with
+ * the best default route first.
+ */
+export function assignTables(snapshot: Snapshot, enis: readonly Eni[], settings: Settings, remembered: Tables): Tables {
+  const candidates = enis.filter(
+    (eni) =>
+      eni.managed &&
+      (rememberedTable(eni, remembered) !== undefined ||
+        snapshot.addresses.some((a) => a.linkIndex === eni.link.index && isRoutable(a))),
+  )
+  const assigned = new Map<number, TableAssignment>()
+  const taken = new Set<number>()
+  const give = (eni: Eni, number: number | undefined) => {
+    if (number !== undefined && !taken.has(number) && inTableBand(settings.numbers, number)) {
+      taken.add(number)
+      assigned.set(eni.link.index, { mac: eni.link.mac, table: number })
+    }
+  }
+  for (const eni of candidates) {
+    give(eni, rememberedTable(eni, remembered) ?? tableInKernel(snapshot, eni, settings))
+  }
+  const foreign = foreignTables(snapshot, settings)
+  for (const eni of primaryFirst(snapshot, candidates)) {
+    if (!assigned.has(eni.link.index)) {
+      give(eni, lowestFree(settings, new Set([...taken, ...foreign])))
+    }
+  }
+  return assigned
+}
+
+function rememberedTable({ link }: Eni, remembered: Tables): number | undefined {
+  const last = remembered.get(link.index)
+  return last?.mac === link.mac ? last.table : undefined
+}
+
+/** The table that routes or rules of ours already tie to the ENI: after a restart the kernel is all that is known. */
+function tableInKernel(snapshot: Snapshot, { link }: Eni, settings: Settings): number | undefined {
+  const route = snapshot.routes.find(
+    (r) => isOurRoute(settings, r) && r.nexthops.length === 1 && r.nexthops[0]?.oif === link.index,
+  )
+  if (route) {
+    return route.table
+  }
+  const own = new Set(snapshot.addresses.filter((a) => a.linkIndex === link.index).map((a) => a.address))
+  const ours = snapshot.rules.filter((rule) => rule.table !== table.main && isOurRule(settings, rule))
+  const rule = ours.find((r) => r.source && own.has(r.source.address)) ?? ours.find((r) => r.oif === link.name)
+  return rule?.table
+}
+
+function foreignTables(snapshot: Snapshot, settings: Settings): Set<number> {
+  const routes = snapshot.routes.filter((route) => !isOurRoute(settings, route)).map((route) => route.table)
+  const rules = snapshot.rules.filter((rule) => !isOurRule(settings, rule)).map((rule) => rule.table)
+  return new Set([...routes, ...rules])
+}
+
+function lowestFree({ numbers }: Settings, taken: ReadonlySet<number>): number | undefined {
+  for (let number = numbers.tableBase; number < numbers.tableBase + bandSize.table; number++) {
+    if (!taken.has(number)) {
+      return number
+    }
+  }
+  return undefined
+}
+
+/** The ENI whose default route main prefers comes first, then by ifindex. */
+function primaryFirst(snapshot: Snapshot, enis: readonly Eni[]): readonly Eni[] {
+  const metric = ({ link }: Eni) =>
+    Math.min(
+      ...snapshot.routes
+        .filter((r) => r.family === 4 && r.table === table.main && r.destination.length === 0)
+        .filter((r) => r.nexthops.some((hop) => hop.oif === link.index))
+        .map((r) => r.metric),
+    )
+  const byMetric = (a: number, b: number) => (a === b ? 0 : a - b)
+  return enis
+    .map((eni) => ({ eni, metric: metric(eni) }))
+    .sort((a, b) => byMetric(a.metric, b.metric) || a.eni.link.index - b.eni.link.index)
+    .map(({ eni }) => eni)
+}

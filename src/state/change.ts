@@ -1,0 +1,49 @@
+import type { Link } from './link.ts'
+import { formatRoute, type Route, routeIdentity } from './route.ts'
+import { formatRule, type Rule, ruleKey } from './rule.ts'
+
+/** Why a change is made, in words for the audit: `new address 172.31.0.218`, `deleted by others`, … */
+export type Cause = string
+
+/** One correction of the kernel, as plain data. */
+export type Change =
+  | { readonly op: 'add' | 'delete'; readonly kind: 'rule'; readonly rule: Rule; readonly cause: Cause }
+  | { readonly op: 'add' | 'replace' | 'delete'; readonly kind: 'route'; readonly route: Route; readonly cause: Cause }
+  | {
+      readonly op: 'set' | 'reset'
+      readonly kind: 'link'
+      readonly link: Link
+      readonly group: number
+      readonly cause: Cause
+    }
+
+/** Names the object that a change is about: a change that does the same again has the same key. */
+export function changeKey(change: Change): string {
+  switch (change.kind) {
+    case 'rule':
+      return `rule ${change.op} ${ruleKey(change.rule)}`
+    case 'route':
+      return `route ${change.op} ${routeIdentity(change.route)}`
+    case 'link':
+      return `link ${change.link.index} ${change.group}`
+  }
+}
+
+/** The `ip` command that a person would type for the change. */
+export function formatChange(change: Change, linkName: (index: number) => string): string {
+  switch (change.kind) {
+    case 'rule':
+      return `ip ${family(change.rule)}rule ${change.op === 'add' ? 'add' : 'del'} ${formatRule(change.rule)}`
+    case 'route': {
+      const op = change.op === 'delete' ? 'del' : change.op
+      return `ip ${family(change.route)}route ${op} ${formatRoute(change.route, linkName)}`
+    }
+    case 'link':
+      return `ip link set dev ${change.link.name} group ${change.group}`
+  }
+}
+
+/** Does the change take something away (`- ` in a plan), or put something there (`+ `)? */
+export const takesAway = (change: Change): boolean => change.op === 'delete' || change.op === 'reset'
+
+const family = ({ family }: { family: 4 | 6 }): string => (family === 6 ? '-6 ' : '')

@@ -1,0 +1,91 @@
+/** The IP families that the program routes. */
+export type Family = 4 | 6
+
+export const families: readonly Family[] = [4, 6]
+
+/** Bits in an address of the family. */
+export const addressBits = (family: Family): 32 | 128 => (family === 4 ? 32 : 128)
+
+/** The family of an address in text form, told by the colon that every IPv6 address has. */
+export const familyOf = (address: string): Family => (address.includes(':') ? 6 : 4)
+
+/**
+ * Bytes in network order (4 or 16) of an address in text form, or undefined where the text is no address.
+ * IPv4 is strict dotted decimal (leading zeros are refused: some programs read them as octal); IPv6 is RFC 4291 text,
+ * without a zone.
+ */
+export function parseAddress(text: string): Uint8Array | undefined {
+  return text.includes(':') ? parseIpv6(text) : parseIpv4(text)
+}
+
+/** Canonical text of 4 or 16 bytes in network order; IPv6 as in RFC 5952. */
+export function formatAddress(bytes: Uint8Array): string {
+  return bytes.length === 4 ? bytes.join('.') : formatIpv6(bytes)
+}
+
+/** The one spelling of an address that the program compares and prints, or undefined where the text is no address. */
+export function canonicalAddress(text: string): string | undefined {
+  const bytes = parseAddress(text)
+  return bytes && formatAddress(bytes)
+}
+
+function parseIpv4(text: string): Uint8Array | undefined {
+  const parts = text.split('.')
+  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255)) {
+    return undefined
+  }
+  return Uint8Array.from(parts, Number)
+}
+
+function parseIpv6(text: string): Uint8Array | undefined {
+  const halves = embeddedIpv4AsGroups(text)?.split('::')
+  if (!halves || halves.length > 2) {
+    return undefined
+  }
+  const [head, tail] = halves.map((half) => (half === '' ? [] : half.split(':'))) as [string[], string[] | undefined]
+  const zeros = 8 - head.length - (tail?.length ?? 0)
+  if (tail ? zeros < 1 : zeros !== 0) {
+    return undefined
+  }
+  const groups = tail ? [...head, ...Array<string>(zeros).fill('0'), ...tail] : head
+  if (!groups.every((group) => /^[0-9a-f]{1,4}$/i.test(group))) {
+    return undefined
+  }
+  return Uint8Array.from(groups.flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 255]))
+}
+
+function embeddedIpv4AsGroups(text: string): string | undefined {
+  if (!text.includes('.')) {
+    return text
+  }
+  const start = text.lastIndexOf(':') + 1
+  const bytes = parseIpv4(text.slice(start))
+  return bytes && text.slice(0, start) + hexGroups(bytes).join(':')
+}
+
+function hexGroups(bytes: Uint8Array): string[] {
+  return Array.from({ length: bytes.length / 2 }, (_, i) =>
+    (((bytes[2 * i] as number) << 8) | (bytes[2 * i + 1] as number)).toString(16),
+  )
+}
+
+function formatIpv6(bytes: Uint8Array): string {
+  const groups = hexGroups(bytes)
+  const zeros = longestZeroRun(groups)
+  if (zeros.length < 2) {
+    return groups.join(':')
+  }
+  return `${groups.slice(0, zeros.start).join(':')}::${groups.slice(zeros.start + zeros.length).join(':')}`
+}
+
+function longestZeroRun(groups: readonly string[]): { start: number; length: number } {
+  let best = { start: 0, length: 0 }
+  let length = 0
+  for (const [i, group] of groups.entries()) {
+    length = group === '0' ? length + 1 : 0
+    if (length > best.length) {
+      best = { start: i - length + 1, length }
+    }
+  }
+  return best
+}

@@ -1,0 +1,22 @@
+/** A network interface of this network namespace, as RTM_NEWLINK tells it. */
+export interface Link {
+  readonly index: number
+  readonly name: string
+  readonly altnames: readonly string[]
+  /** Lower case, colons; empty where the link has none (tunnels). */
+  readonly mac: string
+  readonly up: boolean
+  readonly loopback: boolean
+  /** `ip link set group`; 0 is the default group. */
+  readonly group: number
+  /** IFLA_INFO_KIND (`veth`, `bridge`, `vlan`, …); undefined for a device with hardware behind it. */
+  readonly kind?: string
+  /** The kernel driver (`ena`, `ixgbevf`, …), where it is known. */
+  readonly driver?: string
+  /** Index of the bridge, bond or VRF that this link is enslaved to. */
+  readonly master?: number
+  /** Kind of the master as the slave sees it (IFLA_INFO_SLAVE_KIND: `bridge`, `bond`, `vrf`). */
+  readonly slaveKind?: string
+  /** Index of the link that this one is a child of (VLAN, macvlan); undefined where the other end is another namespace. */
+  readonly parent?: number
+}

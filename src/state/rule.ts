@@ -1,0 +1,109 @@
+import type { Family } from './ip.ts'
+import { formatPrefix, type Prefix, prefixKey } from './prefix.ts'
+import { table } from './route.ts'
+
+/** Rule actions of linux/fib_rules.h that `ip rule` can type; anything newer is kept by its number. */
+export type RuleAction = 'lookup' | 'goto' | 'nop' | 'blackhole' | 'unreachable' | 'prohibit' | `action-${number}`
+
+/** A selector that this program does not know, kept byte for byte so that the rule can still be told apart and deleted. */
+export interface OpaqueAttribute {
+  readonly type: number
+  readonly hex: string
+}
+
+export interface NumberRange {
+  readonly from: number
+  readonly to: number
+}
+
+/** A policy rule, as RTM_NEWRULE tells it. An absent selector matches everything. */
+export interface Rule {
+  readonly family: Family
+  readonly priority: number
+  readonly action: RuleAction
+  /** 0 for an action other than lookup. */
+  readonly table: number
+  readonly protocol: number
+  readonly source?: Prefix
+  readonly destination?: Prefix
+  readonly iif?: string
+  readonly oif?: string
+  readonly tos?: number
+  readonly fwmark?: number
+  readonly fwmask?: number
+  readonly invert?: true
+  /** Routes of this prefix length or shorter that the rule finds are passed over. */
+  readonly suppressPrefixLength?: number
+  /** Routes through links of this group that the rule finds are passed over. */
+  readonly suppressGroup?: number
+  readonly gotoPriority?: number
+  readonly l3mdev?: true
+  readonly uidRange?: NumberRange
+  readonly ipProto?: number
+  readonly sourcePort?: NumberRange
+  readonly destinationPort?: NumberRange
+  readonly opaque?: readonly OpaqueAttribute[]
+}
+
+/** Equal in everything: the kernel tells rules apart by the whole tuple, protocol included. */
+export const ruleKey = (rule: Rule): string => `${ruleMeaning(rule)} proto ${rule.protocol}`
+
+/** Equal in what the rule does to packets, whoever owns it. */
+export const ruleMeaning = (rule: Rule): string =>
+  [
+    rule.family,
+    rule.priority,
+    rule.action,
+    rule.table,
+    rule.source ? prefixKey(rule.source) : '',
+    rule.destination ? prefixKey(rule.destination) : '',
+    rule.iif ?? '',
+    rule.oif ?? '',
+    rule.tos ?? '',
+    rule.fwmark ?? '',
+    rule.fwmask ?? '',
+    rule.invert ?? '',
+    rule.suppressPrefixLength ?? '',
+    rule.suppressGroup ?? '',
+    rule.gotoPriority ?? '',
+    rule.l3mdev ?? '',
+    range(rule.uidRange),
+    rule.ipProto ?? '',
+    range(rule.sourcePort),
+    range(rule.destinationPort),
+    rule.opaque?.map(({ type, hex }) => `${type}=${hex}`).join(',') ?? '',
+  ].join(' ')
+
+const range = (value: NumberRange | undefined): string => (value ? `${value.from}-${value.to}` : '')
+
+/** The rule as one would type it after `ip rule add`, without the command. */
+export function formatRule(rule: Rule): string {
+  const hex = (value: number) => `0x${value.toString(16)}`
+  const words: (string | number)[] = []
+  if (rule.invert) words.push('not')
+  words.push('priority', rule.priority)
+  words.push('from', rule.source ? formatPrefix(rule.source) : 'all')
+  if (rule.destination) words.push('to', formatPrefix(rule.destination))
+  if (rule.tos !== undefined) words.push('tos', hex(rule.tos))
+  if (rule.fwmark !== undefined) {
+    words.push('fwmark', hex(rule.fwmark) + (rule.fwmask === undefined ? '' : `/${hex(rule.fwmask)}`))
+  }
+  if (rule.iif) words.push('iif', rule.iif)
+  if (rule.oif) words.push('oif', rule.oif)
+  if (rule.uidRange) words.push('uidrange', range(rule.uidRange))
+  if (rule.ipProto !== undefined) words.push('ipproto', rule.ipProto)
+  if (rule.sourcePort) words.push('sport', range(rule.sourcePort))
+  if (rule.destinationPort) words.push('dport', range(rule.destinationPort))
+  words.push(...actionWords(rule))
+  if (rule.suppressPrefixLength !== undefined) words.push('suppress_prefixlength', rule.suppressPrefixLength)
+  if (rule.suppressGroup !== undefined) words.push('suppress_ifgroup', rule.suppressGroup)
+  words.push('protocol', rule.protocol)
+  return words.join(' ')
+}
+
+function actionWords(rule: Rule): (string | number)[] {
+  if (rule.l3mdev) return ['l3mdev']
+  if (rule.action === 'lookup') return ['lookup', rule.table === table.main ? 'main' : rule.table]
+  if (rule.action === 'goto') return ['goto', rule.gotoPriority ?? 0]
+  return [rule.action]
+}
