@@ -1,0 +1,36 @@
+import { exit } from '../exit.ts'
+import { linkNamer } from '../state/snapshot.ts'
+import { paint, wantsColour } from '../terminal.ts'
+import { changeJson, planLine, print, printJson, problemLines } from './output.ts'
+import { assessSession, type CommonOptions, withSession } from './session.ts'
+
+/** Tells by its exit code whether all is as it should be, and why not where it is not. */
+export const check = (options: CommonOptions): Promise<number> =>
+  withSession(options, (session) => {
+    const { snapshot, desired, pending, problems } = assessSession(session)
+    const name = linkNamer(snapshot)
+    const good = pending.length === 0 && !problems.some(({ severity }) => severity === 'error')
+    if (options.json) {
+      const changes = pending.map((change) => changeJson(change, name))
+      printJson({ inSync: good, active: desired.active, pending: changes, problems })
+      return good ? exit.ok : exit.failed
+    }
+    const styles = paint(wantsColour(process.stdout))
+    print(
+      good
+        ? styles.green(desired.active ? 'in sync' : 'in sync: fewer than two ENIs, nothing to do')
+        : styles.red('not in sync'),
+    )
+    if (pending.length > 0) {
+      print(
+        `${pending.length} changes are pending; make them with: eni-routed apply, or let the daemon: systemctl start eni-routed`,
+      )
+      for (const change of pending) {
+        print(`  ${planLine(change, name)}`)
+      }
+    }
+    for (const line of problems.flatMap((problem) => problemLines(problem, styles))) {
+      print(line)
+    }
+    return good ? exit.ok : exit.failed
+  })

@@ -1,0 +1,20 @@
+import { exit } from '../exit.ts'
+import { look } from '../reconcile.ts'
+import { linkNamer } from '../state/snapshot.ts'
+import { changeJson, planLine, print, printJson } from './output.ts'
+import { type CommonOptions, withSession } from './session.ts'
+
+/** Prints what a pass would do, as the commands that a person would type. */
+export const plan = (options: CommonOptions): Promise<number> =>
+  withSession(options, ({ kernel, settings, tables }) => {
+    const { snapshot, pending } = look({ kernel, settings, tables })
+    const name = linkNamer(snapshot)
+    if (options.json) {
+      printJson({ inSync: pending.length === 0, changes: pending.map((change) => changeJson(change, name)) })
+    } else {
+      for (const change of pending) {
+        print(planLine(change, name))
+      }
+    }
+    return pending.length === 0 ? exit.ok : exit.pending
+  })

@@ -1,0 +1,54 @@
+import { ConfigError, formatFault } from '../config/fault.ts'
+import { loadConfig } from '../config/load.ts'
+import type { Config } from '../config/schema.ts'
+import { Daemon } from '../daemon.ts'
+import { exit } from '../exit.ts'
+import { lockNamespace } from '../instance/lock.ts'
+import { serveReport } from '../instance/report.ts'
+import { openKernel } from '../kernel/netlink.ts'
+import { createLog, type Log } from '../log.ts'
+import { requireNetAdmin } from '../privilege.ts'
+import { version } from '../version.ts'
+import type { CommonOptions } from './session.ts'
+
+/** Runs the daemon in the foreground until SIGTERM or SIGINT. */
+export async function run(options: CommonOptions): Promise<number> {
+  const config = loadConfig(options.config)
+  requireNetAdmin('run')
+  lockNamespace()
+  const log = createLog(config.log.level)
+  log.info({ event: 'start', version, pid: process.pid }, `eni-routed ${version} starts as process ${process.pid}`)
+  const daemon = new Daemon({ kernel: openKernel(), config, log, version })
+  const server = serveReport(() => daemon.report(), log)
+  process.on('SIGHUP', () => reload(daemon, options, log))
+  const stopped = stopSignal()
+  daemon.start()
+  const signal = await stopped
+  log.info({ event: 'stop', signal }, `stopping on ${signal}`)
+  daemon.stop()
+  server.close()
+  return exit.ok
+}
+
+/** A bad new file is reported, and the old configuration kept. */
+function reload(daemon: Daemon, options: CommonOptions, log: Log): void {
+  let config: Config
+  try {
+    config = loadConfig(options.config)
+  } catch (error) {
+    const faults = error instanceof ConfigError ? error.faults.map(formatFault) : [String(error)]
+    for (const fault of faults) {
+      log.error({ event: 'reload', result: 'refused' }, `the configuration is kept as it was: ${fault}`)
+    }
+    return
+  }
+  log.info({ event: 'reload', result: 'done' }, 'the configuration was read again')
+  daemon.reconfigure(config)
+}
+
+const stopSignal = (): Promise<NodeJS.Signals> =>
+  new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => resolve(signal))
+    }
+  })

@@ -1,0 +1,43 @@
+import { type Assessment, assess } from '../assess.ts'
+import { loadConfig } from '../config/load.ts'
+import type { Config } from '../config/schema.ts'
+import { settingsOf } from '../config/settings.ts'
+import { type DaemonReport, readReport } from '../instance/report.ts'
+import { openKernel } from '../kernel/netlink.ts'
+import type { Kernel } from '../kernel/port.ts'
+import type { Settings } from '../policy/settings.ts'
+import type { Tables } from '../policy/tables.ts'
+
+/** Options that every verb takes. */
+export interface CommonOptions {
+  readonly config?: string
+  readonly json?: boolean
+}
+
+/** What a verb that looks at the kernel works with. */
+export interface Session {
+  readonly kernel: Kernel
+  readonly config: Config
+  readonly settings: Settings
+  /** The daemon of this network namespace, where one runs. */
+  readonly daemon: DaemonReport | undefined
+  /** The daemon's tables, so that a verb decides as the daemon does. */
+  readonly tables: Tables
+}
+
+/** Reads the configuration, asks the daemon, opens the kernel; closes it after `work`. @throws {ConfigError} */
+export async function withSession<T>(options: CommonOptions, work: (session: Session) => T | Promise<T>): Promise<T> {
+  const config = loadConfig(options.config)
+  const daemon = await readReport()
+  const kernel = openKernel()
+  try {
+    return await work({ kernel, config, settings: settingsOf(config), daemon, tables: tablesOf(daemon) })
+  } finally {
+    kernel.close()
+  }
+}
+
+export const assessSession = ({ kernel, settings, tables }: Session): Assessment => assess(kernel, settings, tables)
+
+const tablesOf = (daemon: DaemonReport | undefined): Tables =>
+  new Map((daemon?.tables ?? []).map(({ linkIndex, mac, table }) => [linkIndex, { mac, table }]))

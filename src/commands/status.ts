@@ -1,0 +1,98 @@
+import type { Assessment } from '../assess.ts'
+import { exit } from '../exit.ts'
+import type { EniPlan } from '../policy/desired.ts'
+import { linkNamer } from '../state/snapshot.ts'
+import { columns, paint, wantsColour } from '../terminal.ts'
+import { changeJson, print, printJson, problemLines } from './output.ts'
+import { assessSession, type CommonOptions, type Session, withSession } from './session.ts'
+
+/** Shows every ENI, its addresses, table and router, the daemon, and what is wrong. */
+export const status = (options: CommonOptions): Promise<number> =>
+  withSession(options, (session) => {
+    const assessment = assessSession(session)
+    if (options.json) {
+      printJson(statusJson(session, assessment))
+    } else {
+      printStatus(session, assessment)
+    }
+    return exit.ok
+  })
+
+function statusJson({ daemon }: Session, { snapshot, desired, pending, problems }: Assessment) {
+  const name = linkNamer(snapshot)
+  return {
+    inSync: pending.length === 0 && !problems.some(({ severity }) => severity === 'error'),
+    active: desired.active,
+    daemon: daemon ?? null,
+    enis: desired.enis.map(({ eni, table, routing }) => ({
+      interface: eni.link.name,
+      index: eni.link.index,
+      mac: eni.link.mac,
+      up: eni.link.up,
+      managed: eni.managed,
+      ...(eni.unmanagedBecause ? { unmanagedBecause: eni.unmanagedBecause } : {}),
+      ...(table === undefined ? {} : { table }),
+      routing,
+    })),
+    pending: pending.map((change) => changeJson(change, name)),
+    problems,
+  }
+}
+
+function printStatus({ daemon }: Session, { desired, pending, problems }: Assessment): void {
+  const styles = paint(wantsColour(process.stdout))
+  const { bold, dim, green, red, yellow } = styles
+  const bad = problems.some(({ severity }) => severity === 'error')
+  const verdict = bad
+    ? red('degraded')
+    : pending.length > 0
+      ? yellow(`${pending.length} changes pending`)
+      : green('in sync')
+  print(`routing  ${desired.active ? verdict : 'nothing to do: fewer than two ENIs'}`)
+  print(`daemon   ${daemonText(daemon)}`)
+  for (const { object, repairs } of daemon?.contested ?? []) {
+    print(`         ${yellow(`contested: ${object} (put back ${repairs} times)`)}`)
+  }
+  if (desired.enis.length > 0) {
+    print()
+    const header = ['ENI', 'MAC', 'TABLE', 'ADDRESS', 'ROUTER'].map(bold)
+    for (const line of columns([header, ...desired.enis.flatMap((plan) => eniRows(plan, dim))])) {
+      print(line)
+    }
+  }
+  if (problems.length > 0 || pending.length > 0) {
+    print()
+  }
+  for (const line of problems.flatMap((problem) => problemLines(problem, styles))) {
+    print(line)
+  }
+  if (pending.length > 0) {
+    print(
+      `see the pending changes with: eni-routed plan; make them with: ${daemon ? 'eni-routed apply' : 'systemctl start eni-routed'}`,
+    )
+  }
+}
+
+function daemonText(daemon: Session['daemon']): string {
+  if (!daemon) {
+    return 'does not run here; start it with: systemctl start eni-routed'
+  }
+  const last = daemon.lastChange ? `; last: ${daemon.lastChange.command} at ${daemon.lastChange.at}` : ''
+  return `process ${daemon.pid} since ${daemon.since}, ${daemon.health}; ${daemon.changes} changes${last}`
+}
+
+/** The ENI's name stands on its first row alone. */
+function eniRows({ eni, table, routing }: EniPlan, dim: (text: string) => string): string[][] {
+  const state = eni.unmanagedBecause ?? (eni.link.up ? 'no address' : 'down')
+  const cells = routing.flatMap(({ addresses, gateway }) =>
+    addresses.map((address) => [
+      address,
+      gateway ? `${gateway.address ?? 'on-link'} ${dim(`(${gateway.from})`)}` : 'none known',
+    ]),
+  )
+  const first = [eni.link.name, eni.link.mac, table === undefined ? '-' : String(table)]
+  return (cells.length === 0 ? [[dim(state), '']] : cells).map((row, i) => [
+    ...(i === 0 ? first : ['', '', '']),
+    ...row,
+  ])
+}

@@ -1,0 +1,62 @@
+/**
+ * Repairs of one object that somebody keeps undoing. Each repair fills a bucket that leaks with time; past a burst every
+ * further repair waits twice as long as the one before. Pure: the clock comes in as a value, in ms.
+ */
+interface Fight {
+  level: number
+  at: number
+  /** Repairs since the last quiet time. */
+  repairs: number
+  allowedAt: number
+}
+
+/** Repairs at once before any wait: an operator's script may flush a table a few times; a fight has no end. */
+const burst = 20
+/** ms in which one repair leaks away. */
+const leak = 100
+/** ms; the longest wait, so that healing is never later than this once the other has stopped. */
+const longestWait = 800
+/** ms without a repair after which an object counts as quiet again. */
+const quiet = 10_000
+/** Repairs of one object, with no quiet time between, that are reported as a fight. */
+const reportedFrom = 5
+
+export class Contention {
+  readonly #fights = new Map<string, Fight>()
+
+  /** Notes that the object was put right. */
+  repaired(key: string, now: number): void {
+    const last = this.#fights.get(key)
+    const fight = last && now - last.at < quiet ? last : { level: 0, at: now, repairs: 0, allowedAt: now }
+    fight.level = Math.max(0, fight.level - (now - fight.at) / leak) + 1
+    fight.at = now
+    fight.repairs += 1
+    const excess = Math.ceil(fight.level) - burst
+    fight.allowedAt = excess > 0 ? now + Math.min(longestWait, 2 ** excess) : now
+    this.#fights.set(key, fight)
+  }
+
+  /** May the object be repaired now? */
+  allows(key: string, now: number): boolean {
+    return now >= (this.#fights.get(key)?.allowedAt ?? 0)
+  }
+
+  /** When the next object that has to wait may be repaired; undefined where none waits. */
+  nextAllowed(now: number): number | undefined {
+    const waits = [...this.#fights.values()].map(({ allowedAt }) => allowedAt).filter((at) => at > now)
+    return waits.length === 0 ? undefined : Math.min(...waits)
+  }
+
+  /** Keys of the objects that are being fought over, with the repairs so far. Forgets those that are quiet. */
+  contested(now: number): ReadonlyMap<string, number> {
+    const contested = new Map<string, number>()
+    for (const [key, { at, repairs }] of this.#fights) {
+      if (now - at >= quiet) {
+        this.#fights.delete(key)
+      } else if (repairs > reportedFrom) {
+        contested.set(key, repairs)
+      }
+    }
+    return contested
+  }
+}

@@ -1,0 +1,68 @@
+import { chmodSync, rmSync } from 'node:fs'
+import { createConnection, createServer, type Server } from 'node:net'
+import { z } from 'zod'
+import type { Log } from '../log.ts'
+import { instanceFile } from './namespace.ts'
+
+/** What a running daemon tells of itself, beyond what the kernel shows. */
+export const daemonReportSchema = z.object({
+  pid: z.number(),
+  version: z.string(),
+  /** ISO 8601. */
+  since: z.string(),
+  health: z.enum(['starting', 'single', 'in sync', 'repairing', 'degraded']),
+  passes: z.number(),
+  changes: z.number(),
+  /** ISO 8601, and the `ip` command. */
+  lastChange: z.object({ at: z.string(), command: z.string(), cause: z.string() }).optional(),
+  contested: z.array(z.object({ object: z.string(), repairs: z.number() })),
+  tables: z.array(z.object({ linkIndex: z.number(), mac: z.string(), table: z.number() })),
+})
+export type DaemonReport = z.infer<typeof daemonReportSchema>
+
+/** ms; a daemon that is stopped (SIGSTOP) accepts and never answers. */
+const patience = 500
+/** Bytes; more is no report of ours. */
+const longestReport = 1_000_000
+
+/** Answers everyone who connects with the report of that moment, as JSON, and hangs up. Readable by every local user. */
+export function serveReport(report: () => DaemonReport, log: Log): Server {
+  const file = instanceFile('sock')
+  rmSync(file, { force: true })
+  const server = createServer((socket) => {
+    // A client that has gone is no fault of ours.
+    socket.on('error', () => socket.destroy())
+    socket.end(JSON.stringify(report()))
+  })
+  // Without it, status says less; the routing does not depend on it.
+  server.on('error', (error) =>
+    log.warn({ event: 'report', err: error }, `status can't ask this daemon: ${error.message}`),
+  )
+  server.listen(file, () => chmodSync(file, 0o666))
+  return server
+}
+
+/** The report of the daemon of this network namespace; undefined where none runs or it does not answer. */
+export async function readReport(): Promise<DaemonReport | undefined> {
+  const text = await readAll(instanceFile('sock'))
+  try {
+    return daemonReportSchema.parse(JSON.parse(text))
+  } catch {
+    // Whatever answers there, it is no daemon of this version.
+    return undefined
+  }
+}
+
+function readAll(file: string): Promise<string> {
+  return new Promise((resolve) => {
+    let text = ''
+    const socket = createConnection(file)
+    socket.setEncoding('utf8').setTimeout(patience, () => socket.destroy())
+    socket.on('data', (chunk) => {
+      text += chunk
+      if (text.length > longestReport) socket.destroy()
+    })
+    socket.on('error', () => resolve(''))
+    socket.on('close', () => resolve(text))
+  })
+}

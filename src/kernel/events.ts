@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs'
+import { decodeAddress } from '../netlink/address.ts'
+import type { EventView, NetlinkEvent } from '../netlink/event.ts'
+import type { EventBatch } from '../netlink/event-reader.ts'
+import { decodeLink } from '../netlink/link.ts'
+import { Listener } from '../netlink/listener.ts'
+import { decodeRoute } from '../netlink/route.ts'
+import { decodeRule } from '../netlink/rule.ts'
+import type { EventSketch } from '../policy/relevance.ts'
+import type { Hint, Relevance } from './port.ts'
+
+/** Hears the kernel's events, passes on those that matter as hints, and counts the writes of others. */
+export class EventSource {
+  readonly #ownPort: number
+  readonly #listener: Listener
+  #relevance: Relevance = () => undefined
+  #onHint: (hint: Hint) => void = () => {}
+  #foreignWrites = 0
+
+  private constructor(ownPort: number) {
+    this.#ownPort = ownPort
+    this.#listener = Listener.open({
+      filter: (view) => this.#filter(view),
+      onEvents: (batch) => this.#deliver(batch),
+      onError: (error) => this.#onHint({ urgency: 'now', what: `the event socket failed: ${String(error)}` }),
+    })
+  }
+
+  /** `ownPort`: the netlink port of the socket through which this process makes its changes. @throws {NetlinkError} */
+  static open(ownPort: number): EventSource {
+    return new EventSource(ownPort)
+  }
+
+  watch(relevance: Relevance, onHint: (hint: Hint) => void): void {
+    this.#relevance = relevance
+    this.#onHint = onHint
+  }
+
+  /** Counts the writes to rules and routes by others so far; lost events count as one. */
+  foreignWrites(): number {
+    this.#foreignWrites += this.#listener.drain().overflow ? 1 : 0
+    return this.#foreignWrites
+  }
+
+  close(): void {
+    this.#listener.close()
+  }
+
+  /** Runs on every event, thousands a second on a busy router: the header alone decides for most. */
+  #filter(view: EventView): boolean {
+    if (view.portId === this.#ownPort) {
+      return false
+    }
+    if (view.kind === 'route' || view.kind === 'rule') {
+      this.#foreignWrites++
+    }
+    // Without a link a route of main or local may concern us; of another table it can be told already.
+    return (
+      view.kind !== 'route' || this.#relevance({ kind: 'route', table: view.routeTable, anyLink: true }) !== undefined
+    )
+  }
+
+  #deliver({ events, overflow }: EventBatch): void {
+    if (overflow) {
+      this.#onHint({ urgency: 'now', what: 'events were lost' })
+      return
+    }
+    let soon: NetlinkEvent | undefined
+    for (const event of events) {
+      const urgency = this.#relevance(sketch(event))
+      if (urgency === 'now') {
+        this.#onHint({ urgency, what: describe(event) })
+        return
+      }
+      soon ??= urgency && event
+    }
+    if (soon) {
+      this.#onHint({ urgency: 'soon', what: describe(soon) })
+    }
+  }
+}
+
+/** What can't be decoded concerns us until proved otherwise: its kind alone remains. */
+function sketch({ kind, payload }: NetlinkEvent): EventSketch {
+  switch (kind) {
+    case 'link':
+      return { kind, linkIndex: decodeLink(payload)?.index }
+    case 'address':
+      return { kind, linkIndex: decodeAddress(payload)?.linkIndex }
+    case 'route': {
+      const route = decodeRoute(payload)
+      const [hop, ...more] = route?.nexthops ?? []
+      return {
+        kind,
+        table: route?.table,
+        linkIndex: hop?.oif,
+        anyLink: more.length > 0 || route?.nexthopId !== undefined,
+      }
+    }
+    case 'rule': {
+      const rule = decodeRule(payload)
+      return { kind, table: rule?.table, priority: rule?.priority }
+    }
+    case 'nexthop':
+      return { kind }
+  }
+}
+
+/** `rule deleted by process 812 (ip)`: a netlink port is the process id of its owner, unless that has several sockets. */
+function describe({ kind, deleted, portId }: NetlinkEvent): string {
+  const what = `${kind} ${deleted ? 'deleted' : 'changed'}`
+  return portId === 0 ? `${what} by the kernel` : `${what} by process ${portId}${commandOf(portId)}`
+}
+
+function commandOf(pid: number): string {
+  try {
+    return ` (${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()})`
+  } catch {
+    // It has ended already, as `ip` does.
+    return ''
+  }
+}

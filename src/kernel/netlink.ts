@@ -1,0 +1,148 @@
+import type { Dump } from '../netlink/dump.ts'
+import { NetlinkError } from '../netlink/errors.ts'
+import type { Request } from '../netlink/framing.ts'
+import { setLinkGroup } from '../netlink/link.ts'
+import { RequestSocket } from '../netlink/request.ts'
+import { addRoute, deleteRoute, replaceRoute } from '../netlink/route-request.ts'
+import { addRule, deleteRule } from '../netlink/rule-request.ts'
+import type { Interest } from '../policy/interest.ts'
+import type { Answer, Question } from '../policy/outcome.ts'
+import type { Change } from '../state/change.ts'
+import { type Family, families } from '../state/ip.ts'
+import type { Link } from '../state/link.ts'
+import { type Route, routeIdentity, table } from '../state/route.ts'
+import type { Snapshot } from '../state/snapshot.ts'
+import { createDriverLookup } from './driver.ts'
+import { EventSource } from './events.ts'
+import type { ChangeResult, Hint, InterestOf, Kernel, Relevance } from './port.ts'
+
+/** Times that a dump torn by other writers is read anew before it is used as it is. */
+const attempts = 4
+
+/** Opens the kernel of the network namespace of this process. @throws {NetlinkError} */
+export const openKernel = (): Kernel => new NetlinkKernel()
+
+class NetlinkKernel implements Kernel {
+  readonly #socket = RequestSocket.open()
+  readonly #events = EventSource.open(this.#socket.portId)
+  readonly #drivers = createDriverLookup()
+
+  observe(interestOf: InterestOf): Snapshot {
+    const links = whole(this.#socket.links(), 'links').map((link) => this.#withDriver(link))
+    const addresses = whole(this.#socket.addresses(), 'addresses')
+    const rules = this.#untorn(() => perFamily((family) => [this.#socket.rules(family)]))
+    const interest = interestOf(links, rules.items)
+    const routes = this.#untorn(() => perFamily((family) => this.#routes(family, interest)))
+    return {
+      links,
+      addresses,
+      rules: rules.items,
+      routes: distinct(routes.items),
+      torn: rules.torn || routes.torn,
+    }
+  }
+
+  apply(changes: readonly Change[]): ChangeResult[] {
+    const outcomes = this.#socket.batch(changes.map(requestOf))
+    return changes.map((change, i) => resultOf(change, outcomes[i]))
+  }
+
+  ask({ family, source, destination }: Question): Answer {
+    const answer = this.#socket.routeGet({ family, source, destination, fibMatch: true })
+    return answer instanceof NetlinkError ? { error: answer.code } : { route: answer }
+  }
+
+  watch(relevance: Relevance, onHint: (hint: Hint) => void): void {
+    this.#events.watch(relevance, onHint)
+  }
+
+  close(): void {
+    this.#events.close()
+    this.#drivers.close()
+    this.#socket.close()
+  }
+
+  /** Virtual links tell their kind; the others have a driver. */
+  #withDriver(link: Link): Link {
+    const driver = link.kind === undefined && !link.loopback ? this.#drivers.driverOf(link.name) : undefined
+    return driver === undefined ? link : { ...link, driver }
+  }
+
+  #routes(family: Family, { mainThrough, tables, protocols }: Interest): Dump<Route>[] {
+    return [
+      ...mainThrough.map((oif) => this.#socket.routes({ family, table: table.main, oif })),
+      ...tables.map((number) => this.#socket.routes({ family, table: number })),
+      ...protocols.map((protocol) => this.#socket.routes({ family, protocol })),
+    ]
+  }
+
+  /**
+   * The kernel does not flag torn dumps of rules and routes. What came in one datagram is whole; what came in more is
+   * believed only if nobody else wrote meanwhile.
+   */
+  #untorn<T>(read: () => Dump<T>[]): { items: T[]; torn: boolean } {
+    for (let attempt = 1; ; attempt++) {
+      const before = this.#events.foreignWrites()
+      const dumps = read()
+      const parts = dumps.some(({ interrupted, datagrams }) => interrupted || datagrams > 1)
+      const torn = parts && this.#events.foreignWrites() !== before
+      if (!torn || attempt === attempts) {
+        return { items: dumps.flatMap(({ items }) => items), torn }
+      }
+    }
+  }
+}
+
+/** A kernel without IPv6, or without its policy routing, has nothing of that family. */
+function perFamily<T>(read: (family: Family) => Dump<T>[]): Dump<T>[] {
+  return families.flatMap((family) => {
+    try {
+      return read(family)
+    } catch (error) {
+      const absent = error instanceof NetlinkError && ['EAFNOSUPPORT', 'EOPNOTSUPP'].includes(error.code)
+      if (absent && family === 6) return []
+      throw error
+    }
+  })
+}
+
+/** Links and addresses decide about removals: half of them is worse than none. */
+function whole<T>({ items, interrupted }: Dump<T>, what: string): readonly T[] {
+  if (interrupted) {
+    const EINTR = 4
+    throw new NetlinkError({ operation: `reading ${what}`, errno: EINTR, kernelText: 'they change too fast' })
+  }
+  return items
+}
+
+/** A route that several of the questions ask for is one route. IPv4 keeps no two of one identity in a table. */
+function distinct(routes: readonly Route[]): Route[] {
+  return [...new Map(routes.map((route) => [routeIdentity(route), route])).values()]
+}
+
+function requestOf(change: Change): Request {
+  switch (change.kind) {
+    case 'link':
+      return setLinkGroup(change.link.index, change.group)
+    case 'rule':
+      return change.op === 'add' ? addRule(change.rule) : deleteRule(change.rule)
+    case 'route':
+      return { add: addRoute, replace: replaceRoute, delete: deleteRoute }[change.op](change.route)
+  }
+}
+
+/** Errors that say that the kernel is in the wanted state already. */
+const already: Readonly<Record<string, readonly string[]>> = {
+  add: ['EEXIST'],
+  delete: ['ESRCH', 'ENOENT', 'ENODEV'],
+  reset: ['ENODEV'],
+}
+
+function resultOf(change: Change, error: NetlinkError | undefined): ChangeResult {
+  if (!error) {
+    return { done: true, already: false }
+  }
+  return already[change.op]?.includes(error.code)
+    ? { done: true, already: true }
+    : { done: false, code: error.code, message: error.kernelText ?? '' }
+}

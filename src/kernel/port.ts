@@ -1,0 +1,39 @@
+import type { Interest } from '../policy/interest.ts'
+import type { Answer, Question } from '../policy/outcome.ts'
+import type { EventSketch, Urgency } from '../policy/relevance.ts'
+import type { Change } from '../state/change.ts'
+import type { Link } from '../state/link.ts'
+import type { Rule } from '../state/rule.ts'
+import type { Snapshot } from '../state/snapshot.ts'
+
+/** Tells, from links and rules, which routes an observation has to read. */
+export type InterestOf = (links: readonly Link[], rules: readonly Rule[]) => Interest
+
+/** What became of one change. */
+export type ChangeResult =
+  /** `already`: the kernel was in that state (EEXIST on add, ESRCH or ENOENT on delete). */
+  | { readonly done: true; readonly already: boolean }
+  | { readonly done: false; readonly code: string; readonly message: string }
+
+/** What the daemon is told of an event: a hint to look again, never a fact to act on. */
+export interface Hint {
+  readonly urgency: 'now' | 'soon'
+  /** What happened, for the audit: `rule deleted by process 812`. */
+  readonly what: string
+}
+
+/** Decides about one event, on the little that is cheap to read. */
+export type Relevance = (event: EventSketch) => Urgency
+
+/** The kernel of the network namespace that the process runs in. */
+export interface Kernel {
+  /** Reads links, addresses, rules and the routes of interest. @throws {NetlinkError} */
+  observe(interestOf: InterestOf): Snapshot
+  /** Applies the changes in order as one batch; one result each, in the same order. @throws {NetlinkError} */
+  apply(changes: readonly Change[]): ChangeResult[]
+  /** Asks by which way a packet would leave; sends nothing. */
+  ask(question: Question): Answer
+  /** Calls back at every relevant event, and when events were lost. The process's own changes are no events. */
+  watch(relevance: Relevance, onHint: (hint: Hint) => void): void
+  close(): void
+}

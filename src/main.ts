@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+import { parseArguments } from './commands/parser.ts'
+import { ConfigError } from './config/fault.ts'
+import { ExitError, exit } from './exit.ts'
+import { NetlinkError } from './netlink/errors.ts'
+
+/** The one place that turns an error into a message and an exit code. */
+function failure(error: unknown): number {
+  if (error instanceof ConfigError) {
+    process.stderr.write(`${error.message}\n`)
+    return exit.config
+  }
+  if (error instanceof ExitError) {
+    process.stderr.write(`${error.message}\n`)
+    return error.code
+  }
+  if (error instanceof NetlinkError) {
+    process.stderr.write(`the kernel refused: ${error.message}\n`)
+    return ['EPERM', 'EACCES'].includes(error.code) ? exit.noPermission : exit.failed
+  }
+  throw error
+}
+
+// A reader that closes the pipe (`plan | head`) is no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(exit.ok)
+})
+
+try {
+  process.exitCode = await parseArguments(process.argv)
+} catch (error) {
+  process.exitCode = failure(error)
+}

@@ -1,0 +1,63 @@
+import { type Address, onLinkPrefix } from '../state/address.ts'
+import { addressBits, type Family } from '../state/ip.ts'
+import { Attributes } from './attributes.ts'
+import { familyFrom, familyNumber } from './family.ts'
+import { readAddress } from './prefix.ts'
+
+/** linux/if_addr.h */
+const IFA = { ADDRESS: 1, LOCAL: 2, FLAGS: 8 } as const
+const IFA_F = { SECONDARY: 0x1, OPTIMISTIC: 0x4, DADFAILED: 0x8, TENTATIVE: 0x40, NOPREFIXROUTE: 0x200 } as const
+/** Bytes of struct ifaddrmsg. */
+const HEADER = 8
+
+interface Draft {
+  /** IFA_FLAGS has 32 bits; the header's field holds the lower eight. */
+  flags: number
+  address?: string | undefined
+  local?: string | undefined
+}
+
+/** The address in the body of RTM_NEWADDR or RTM_DELADDR; undefined where it can't be understood. */
+export function decodeAddress(payload: Buffer): Address | undefined {
+  const family = familyFrom(payload[0])
+  const length = payload[1] as number
+  if (!family || payload.length < HEADER || length > addressBits(family)) {
+    return undefined
+  }
+  const draft = readAttributes(payload, family)
+  const address = draft?.local ?? draft?.address
+  return draft && address !== undefined ? build(payload, draft, address, length) : undefined
+}
+
+function readAttributes(payload: Buffer, family: Family): Draft | undefined {
+  const draft: Draft = { flags: payload[2] as number }
+  const attributes = new Attributes(payload, HEADER)
+  while (attributes.next()) {
+    if (attributes.type === IFA.ADDRESS) draft.address = readAddress(attributes, family)
+    else if (attributes.type === IFA.LOCAL) draft.local = readAddress(attributes, family)
+    else if (attributes.type === IFA.FLAGS) draft.flags = attributes.u32()
+  }
+  return attributes.malformed ? undefined : draft
+}
+
+function build(payload: Buffer, { flags, ...draft }: Draft, address: string, length: number): Address {
+  return {
+    linkIndex: payload.readUInt32LE(4),
+    address,
+    // Without IFA_ADDRESS there is no peer: the block around the address itself.
+    onLink: onLinkPrefix(draft.address ?? address, length),
+    scope: payload[3] as number,
+    secondary: (flags & IFA_F.SECONDARY) !== 0,
+    // An optimistic address is in use while DAD still runs: the kernel takes it as a source (ipv6_chk_addr).
+    tentative: (flags & IFA_F.TENTATIVE) !== 0 && (flags & IFA_F.OPTIMISTIC) === 0,
+    dadFailed: (flags & IFA_F.DADFAILED) !== 0,
+    noPrefixRoute: (flags & IFA_F.NOPREFIXROUTE) !== 0,
+  }
+}
+
+/** The body of a request for all addresses of the family, or of every one. */
+export function addressDumpPayload(family?: Family): Buffer {
+  const payload = Buffer.alloc(HEADER)
+  payload[0] = familyNumber(family)
+  return payload
+}

@@ -1,0 +1,108 @@
+import { verdict } from './ack.ts'
+import { messageName, NLM_F, NLMSG } from './constants.ts'
+import type { NetlinkError } from './errors.ts'
+import type { Exchange } from './exchange.ts'
+import { frame, type Message } from './framing.ts'
+
+/** Tries before a dump that the kernel flags as interrupted is given back as it is. */
+const ATTEMPTS = 4
+
+/** What a dump brought. */
+export interface Dump<T> {
+  readonly items: readonly T[]
+  /** The kernel says that objects changed meanwhile, or an answer was cut off: something may be missing or double. */
+  readonly interrupted: boolean
+  /**
+   * Datagrams with objects in them. The kernel fills each at one go: a dump in one can't be torn. The kernel does not
+   * flag torn dumps of rules and routes: there, more than one calls for a look at the events of that time.
+   */
+  readonly datagrams: number
+}
+
+/**
+ * Asks for every object of a kind and decodes each (undefined drops it). An interrupted dump is tried again, a few
+ * times. Throws a NetlinkError where the kernel refuses (EAFNOSUPPORT, EOPNOTSUPP: it has no such family) or is silent.
+ */
+export function runDump<T>(
+  exchange: Exchange,
+  type: number,
+  payload: Buffer,
+  decode: (payload: Buffer) => T | undefined,
+): Dump<T> {
+  let dump = attempt(exchange, type, payload, decode)
+  for (let tries = 1; dump.interrupted && tries < ATTEMPTS; tries++) {
+    dump = attempt(exchange, type, payload, decode)
+  }
+  return dump
+}
+
+function attempt<T>(
+  exchange: Exchange,
+  type: number,
+  payload: Buffer,
+  decode: (payload: Buffer) => T | undefined,
+): Dump<T> {
+  const collector = new Collector(type, decode)
+  const sequence = exchange.number()
+  const failure = exchange.run(frame({ type, flags: NLM_F.DUMP, payload }, sequence), {
+    operation: messageName(type),
+    owns: (number) => number === sequence,
+    take: (message) => collector.take(message),
+    torn: () => collector.torn(),
+    datagram: () => collector.datagram(),
+  })
+  return collector.finish(failure)
+}
+
+class Collector<T> {
+  readonly #type: number
+  readonly #decode: (payload: Buffer) => T | undefined
+  readonly #items: T[] = []
+  #interrupted = false
+  #datagrams = 0
+  #inThisOne = false
+  #error: NetlinkError | undefined
+
+  constructor(type: number, decode: (payload: Buffer) => T | undefined) {
+    this.#type = type
+    this.#decode = decode
+  }
+
+  take(message: Message): boolean {
+    this.#interrupted ||= (message.flags & NLM_F.DUMP_INTR) !== 0
+    // Each GET has the number of its NEW plus two.
+    if (message.type === this.#type - 2) {
+      this.#add(message.payload)
+    } else if (message.type === NLMSG.OVERRUN) {
+      this.#interrupted = true
+    } else if (message.type === NLMSG.DONE || message.type === NLMSG.ERROR) {
+      this.#error = verdict(message, this.#type)
+      return true
+    }
+    return false
+  }
+
+  torn(): void {
+    this.#interrupted = true
+  }
+
+  datagram(): void {
+    this.#datagrams += this.#inThisOne ? 1 : 0
+    this.#inThisOne = false
+  }
+
+  finish(failure: NetlinkError | undefined): Dump<T> {
+    const error = this.#error ?? (failure?.code === 'ENOBUFS' ? undefined : failure)
+    if (error) {
+      throw error
+    }
+    const interrupted = this.#interrupted || failure !== undefined
+    return { items: this.#items, interrupted, datagrams: this.#datagrams }
+  }
+
+  #add(payload: Buffer): void {
+    this.#inThisOne = true
+    const item = this.#decode(payload)
+    if (item !== undefined) this.#items.push(item)
+  }
+}

@@ -1,0 +1,104 @@
+import type { Link } from '../state/link.ts'
+import { Attributes } from './attributes.ts'
+import { NLM_F, RTM } from './constants.ts'
+import { AF } from './family.ts'
+import type { Request } from './framing.ts'
+import { Payload } from './payload.ts'
+
+/** linux/if_link.h */
+const IFLA = {
+  ADDRESS: 1,
+  IFNAME: 3,
+  LINK: 5,
+  MASTER: 10,
+  LINKINFO: 18,
+  GROUP: 27,
+  EXT_MASK: 29,
+  LINK_NETNSID: 37,
+  PROP_LIST: 52,
+  ALT_IFNAME: 53,
+} as const
+const IFLA_INFO = { KIND: 1, SLAVE_KIND: 4 } as const
+/** linux/if.h */
+const IFF = { UP: 0x1, LOOPBACK: 0x8 } as const
+/** Leaves the IPv6 counters (and those of virtual functions) out: a third of a link's bytes. The link's own stay. */
+const RTEXT_FILTER_SKIP_STATS = 8
+/** Bytes of struct ifinfomsg. */
+const HEADER = 16
+
+type Draft = { -readonly [Key in keyof Link]: Link[Key] } & { altnames: string[]; parentElsewhere?: true }
+
+/**
+ * The link in the body of RTM_NEWLINK or RTM_DELLINK; undefined where it can't be understood, and for a bridge's own
+ * messages (AF_BRIDGE): one of those says RTM_DELLINK when a port leaves the bridge, and the link lives on.
+ */
+export function decodeLink(payload: Buffer): Link | undefined {
+  if (payload.length < HEADER || payload[0] !== AF.UNSPEC) {
+    return undefined
+  }
+  const draft = emptyLink(payload.readInt32LE(4), payload.readUInt32LE(8))
+  const attributes = new Attributes(payload, HEADER)
+  while (attributes.next()) {
+    fields[attributes.type]?.(draft, attributes)
+  }
+  return attributes.malformed || draft.index <= 0 || draft.name === '' ? undefined : finish(draft)
+}
+
+const emptyLink = (index: number, flags: number): Draft => ({
+  index,
+  name: '',
+  altnames: [],
+  mac: '',
+  up: (flags & IFF.UP) !== 0,
+  loopback: (flags & IFF.LOOPBACK) !== 0,
+  group: 0,
+})
+
+const fields: Readonly<Record<number, (draft: Draft, value: Attributes) => void>> = {
+  [IFLA.ADDRESS]: (draft, value) => {
+    draft.mac = value.length === 6 ? macText(value.bytes()) : ''
+  },
+  [IFLA.IFNAME]: (draft, value) => {
+    draft.name = value.text()
+  },
+  [IFLA.LINK]: (draft, value) => {
+    draft.parent = value.i32()
+  },
+  [IFLA.LINK_NETNSID]: (draft) => {
+    draft.parentElsewhere = true
+  },
+  [IFLA.MASTER]: (draft, value) => {
+    draft.master = value.u32()
+  },
+  [IFLA.GROUP]: (draft, value) => {
+    draft.group = value.u32()
+  },
+  [IFLA.LINKINFO]: (draft, value) =>
+    value.nested((inner) => {
+      if (inner.type === IFLA_INFO.KIND) draft.kind = inner.text()
+      if (inner.type === IFLA_INFO.SLAVE_KIND) draft.slaveKind = inner.text()
+    }),
+  [IFLA.PROP_LIST]: (draft, value) =>
+    value.nested((inner) => {
+      if (inner.type === IFLA.ALT_IFNAME) draft.altnames.push(inner.text())
+    }),
+}
+
+/** A parent with this link's own index is none (a tunnel says so), and one of another namespace means nothing here. */
+function finish({ parentElsewhere, parent, ...link }: Draft): Link {
+  return parent === undefined || parentElsewhere || parent <= 0 || parent === link.index ? link : { ...link, parent }
+}
+
+const macText = (bytes: Buffer): string => bytes.toString('hex').replace(/..(?=.)/g, '$&:')
+
+/** The body of a request for all links, short of what nobody here reads. */
+export function linkDumpPayload(): Buffer {
+  return new Payload(HEADER).u32(IFLA.EXT_MASK, RTEXT_FILTER_SKIP_STATS).finish()
+}
+
+/** `ip link set dev INDEX group GROUP`. */
+export function setLinkGroup(index: number, group: number): Request {
+  const payload = new Payload(HEADER)
+  payload.header.writeInt32LE(index, 4)
+  return { type: RTM.SETLINK, flags: NLM_F.ACK, payload: payload.u32(IFLA.GROUP, group).finish() }
+}

@@ -1,0 +1,121 @@
+import type { Address } from '../state/address.ts'
+import type { Family } from '../state/ip.ts'
+import type { Link } from '../state/link.ts'
+import type { Route } from '../state/route.ts'
+import type { Rule } from '../state/rule.ts'
+import { verdict } from './ack.ts'
+import { addressDumpPayload, decodeAddress } from './address.ts'
+import { type Outcomes, runBatch } from './batch.ts'
+import { messageName, NLM_F, NLMSG, RTM } from './constants.ts'
+import { type Dump, runDump } from './dump.ts'
+import { NetlinkError } from './errors.ts'
+import { Exchange, type ExchangeOptions } from './exchange.ts'
+import { frame, type Request } from './framing.ts'
+import { decodeLink, linkDumpPayload } from './link.ts'
+import { decodeRoute } from './route.ts'
+import { decodeLookup, lookupRequest, type RouteQuery } from './route-lookup.ts'
+import { passes, type RouteFilter, routeDumpPayload } from './route-request.ts'
+import { decodeRule, ruleDumpPayload } from './rule.ts'
+import { NetlinkSocket } from './socket.ts'
+import type { Transport } from './transport.ts'
+
+const EBADMSG = 74
+
+/** A dump with a filter of something that is not there: no such table, no such link. There is nothing, then. */
+const absent = (error: unknown): boolean =>
+  error instanceof NetlinkError && (error.code === 'ENOENT' || error.code === 'ENODEV')
+
+/**
+ * A socket to ask the kernel with. Every call is synchronous, and is over when the kernel has answered: rtnetlink does
+ * its work while the request is being sent, so there is nothing to wait for.
+ */
+export class RequestSocket {
+  readonly #exchange: Exchange
+
+  constructor(transport: Transport, options: ExchangeOptions = {}) {
+    this.#exchange = new Exchange(transport, options)
+  }
+
+  /** Opens a socket in the network namespace of this thread. Throws a NetlinkError where the kernel refuses. */
+  static open(options: ExchangeOptions = {}): RequestSocket {
+    const socket = new RequestSocket(NetlinkSocket.open(), options)
+    // The kernel makes the parts of a dump as large as the largest receive so far: without one the first are 4 KiB.
+    socket.batch([{ type: NLMSG.NOOP, flags: 0, payload: new Uint8Array() }])
+    return socket
+  }
+
+  /** nl_pid of the socket: events that this socket caused carry it. */
+  get portId(): number {
+    return this.#exchange.transport.portId
+  }
+
+  /** Does the kernel filter dumps? (Ours are filtered either way; a table that is not there is cheap if it does.) */
+  get strict(): boolean {
+    return this.#exchange.transport.strict
+  }
+
+  batch(requests: readonly Request[]): Outcomes {
+    return runBatch(this.#exchange, requests)
+  }
+
+  dump<T>(type: number, payload: Buffer, decode: (payload: Buffer) => T | undefined): Dump<T> {
+    return runDump(this.#exchange, type, payload, decode)
+  }
+
+  links(): Dump<Link> {
+    return this.dump(RTM.GETLINK, linkDumpPayload(), decodeLink)
+  }
+
+  addresses(family?: Family): Dump<Address> {
+    const isOfFamily = (payload: Buffer) => family === undefined || payload[0] === addressDumpPayload(family)[0]
+    return this.dump(RTM.GETADDR, addressDumpPayload(family), (payload) =>
+      isOfFamily(payload) ? decodeAddress(payload) : undefined,
+    )
+  }
+
+  rules(family: Family): Dump<Rule> {
+    return this.dump(RTM.GETRULE, ruleDumpPayload(family), (payload) => {
+      const rule = decodeRule(payload)
+      return rule?.family === family ? rule : undefined
+    })
+  }
+
+  /** The routes that pass the filter; none where its table or link does not exist. */
+  routes(filter: RouteFilter): Dump<Route> {
+    try {
+      return this.dump(RTM.GETROUTE, routeDumpPayload(filter, this.strict), (payload) => {
+        const route = decodeRoute(payload)
+        return route && passes(route, filter) ? route : undefined
+      })
+    } catch (error) {
+      if (absent(error)) return { items: [], interrupted: false, datagrams: 0 }
+      throw error
+    }
+  }
+
+  /** The way a packet would take now, or the error it would meet (ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, …). */
+  routeGet(query: RouteQuery): Route | NetlinkError {
+    return this.get(lookupRequest(query), decodeLookup)
+  }
+
+  /** Asks for one object. What can't be decoded is an error of code EBADMSG. */
+  get<T>(request: Request, decode: (payload: Buffer) => T | NetlinkError | undefined): T | NetlinkError {
+    const sequence = this.#exchange.number()
+    const operation = messageName(request.type)
+    let answer: T | NetlinkError = new NetlinkError({ operation, errno: EBADMSG, sequence })
+    const failure = this.#exchange.run(frame({ ...request, flags: request.flags & ~NLM_F.ACK }, sequence), {
+      operation,
+      owns: (number) => number === sequence,
+      take: (message) => {
+        answer = (message.type === NLMSG.ERROR ? verdict(message, request.type) : decode(message.payload)) ?? answer
+        return true
+      },
+      torn: () => {},
+    })
+    return failure ?? answer
+  }
+
+  close(): void {
+    this.#exchange.transport.close()
+  }
+}

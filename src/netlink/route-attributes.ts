@@ -1,0 +1,29 @@
+/** linux/rtnetlink.h */
+export const RTA = {
+  DST: 1,
+  SRC: 2,
+  IIF: 3,
+  OIF: 4,
+  GATEWAY: 5,
+  PRIORITY: 6,
+  PREFSRC: 7,
+  METRICS: 8,
+  MULTIPATH: 9,
+  CACHEINFO: 12,
+  TABLE: 15,
+  MARK: 16,
+  VIA: 18,
+  NH_ID: 30,
+} as const
+
+/** An answer to a route lookup, and an exception (a learned PMTU, a redirect): no route that somebody put there. */
+export const RTM_F_CLONED = 0x200
+export const RTM_F_LOOKUP_TABLE = 0x1000
+export const RTM_F_FIB_MATCH = 0x2000
+
+export const RTNH_F_ONLINK = 0x4
+
+/** Bytes of struct rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type, flags (32 bits). */
+export const ROUTE_HEADER = 12
+/** Bytes of struct rtnexthop: length (16 bits), flags, weight - 1, interface (32 bits). */
+export const NEXTHOP_HEADER = 8

@@ -1,0 +1,67 @@
+import { addressBits, type Family, parseAddress } from '../state/ip.ts'
+import type { Route } from '../state/route.ts'
+import { Attributes } from './attributes.ts'
+import { RTM } from './constants.ts'
+import { NetlinkError } from './errors.ts'
+import { familyNumber } from './family.ts'
+import type { Request } from './framing.ts'
+import { Payload } from './payload.ts'
+import { decodeAnyRoute } from './route.ts'
+import { ROUTE_HEADER, RTA, RTM_F_FIB_MATCH, RTM_F_LOOKUP_TABLE } from './route-attributes.ts'
+
+/** A packet whose way is asked for, as `ip route get` has it. */
+export interface RouteQuery {
+  readonly family: Family
+  readonly destination: string
+  readonly source?: string
+  /** Index of the link that the socket is bound to. */
+  readonly oif?: number
+  /** Index of the link that the packet came in on: asks about forwarding. */
+  readonly iif?: number
+  readonly mark?: number
+  /** The table's entry that matched, instead of what the packet gets. */
+  readonly fibMatch?: boolean
+}
+
+export function lookupRequest(query: RouteQuery): Request {
+  const payload = new Payload(ROUTE_HEADER)
+  const { header } = payload
+  header[0] = familyNumber(query.family)
+  header[1] = addressBits(query.family)
+  header[2] = query.source === undefined ? 0 : addressBits(query.family)
+  // IPv6 tells the table unasked, and with strict checking refuses to be asked.
+  const lookupTable = query.family === 4 ? RTM_F_LOOKUP_TABLE : 0
+  header.writeUInt32LE(lookupTable | (query.fibMatch ? RTM_F_FIB_MATCH : 0), 8)
+  payload.bytes(RTA.DST, bytesOf(query.destination))
+  if (query.source !== undefined) payload.bytes(RTA.SRC, bytesOf(query.source))
+  if (query.iif !== undefined) payload.u32(RTA.IIF, query.iif)
+  if (query.oif !== undefined) payload.u32(RTA.OIF, query.oif)
+  if (query.mark !== undefined) payload.u32(RTA.MARK, query.mark)
+  return { type: RTM.GETROUTE, flags: 0, payload: payload.finish() }
+}
+
+/** The answer: a route, or the error that the packet would meet. IPv6 says the latter inside a route of type unreachable. */
+export function decodeLookup(payload: Buffer): Route | NetlinkError | undefined {
+  const route = decodeAnyRoute(payload)
+  const errno = route?.family === 6 ? lookupErrno(payload) : 0
+  return errno === 0 ? route : new NetlinkError({ operation: 'RTM_GETROUTE', errno })
+}
+
+/** rta_error, after four 32-bit fields of struct rta_cacheinfo; a positive errno. */
+function lookupErrno(payload: Buffer): number {
+  const attributes = new Attributes(payload, ROUTE_HEADER)
+  while (attributes.next()) {
+    if (attributes.type === RTA.CACHEINFO && attributes.length >= 16) {
+      return Math.max(0, -(attributes.u32(12) | 0))
+    }
+  }
+  return 0
+}
+
+function bytesOf(address: string): Uint8Array {
+  const bytes = parseAddress(address)
+  if (!bytes) {
+    throw new TypeError(`not an IP address: ${address}`)
+  }
+  return bytes
+}
