@@ -1,20 +1,16 @@
 import { Command, CommanderError } from 'commander'
-import { defaultConfigFile } from '../config/load.ts'
+import { defaultConfigFile } from '../config/default-file.ts'
 import { exit } from '../exit.ts'
 import { version } from '../version.ts'
-import { apply } from './apply.ts'
-import { check } from './check.ts'
-import { cleanup } from './cleanup.ts'
-import { demo } from './demo.ts'
-import { plan } from './plan.ts'
-import { run } from './run.ts'
 import type { CommonOptions } from './session.ts'
-import { status } from './status.ts'
+
+const configHelp = `configuration file (default: ${defaultConfigFile} if it exists)`
 
 interface Verb {
   readonly name: string
   readonly summary: string
-  readonly act: (options: CommonOptions) => Promise<number>
+  /** Read only when it is asked for: the daemon has no use for the demo's code, nor plan for the daemon's. */
+  readonly load: () => Promise<(options: CommonOptions) => Promise<number>>
   readonly json: boolean
   readonly help: string
 }
@@ -23,7 +19,7 @@ const verbs: readonly Verb[] = [
   {
     name: 'run',
     summary: 'run the daemon in the foreground: watch the kernel and keep the routing right',
-    act: run,
+    load: async () => (await import('./run.ts')).run,
     json: false,
     help: `
 Needs CAP_NET_ADMIN. SIGHUP reads the configuration again, SIGTERM and SIGINT stop it; the routing stays
@@ -39,7 +35,7 @@ Examples:
   {
     name: 'status',
     summary: 'show the ENIs with their tables, addresses and routers, the daemon, and what is wrong',
-    act: status,
+    load: async () => (await import('./status.ts')).status,
     json: true,
     help: `
 Works without the daemon and without privilege.
@@ -51,7 +47,7 @@ Examples:
   {
     name: 'plan',
     summary: 'print the changes that a pass would make, as ip commands; change nothing',
-    act: plan,
+    load: async () => (await import('./plan.ts')).plan,
     json: true,
     help: `
 "+ " puts something there, "- " takes something away.
@@ -65,7 +61,7 @@ Examples:
   {
     name: 'apply',
     summary: 'make one pass: bring the kernel into the desired state, then verify it',
-    act: apply,
+    load: async () => (await import('./apply.ts')).apply,
     json: true,
     help: `
 Needs CAP_NET_ADMIN. Safe beside a running daemon. Waits up to 5 s for what the kernel does not allow yet.
@@ -78,7 +74,7 @@ Example:
   {
     name: 'check',
     summary: 'tell by the exit status whether all is right, and why not where it is not',
-    act: check,
+    load: async () => (await import('./check.ts')).check,
     json: true,
     help: `
 Compares the kernel with the desired state, then asks it by which way packets of every ENI would leave.
@@ -91,7 +87,7 @@ Example:
   {
     name: 'cleanup',
     summary: 'take away exactly what is ours: rules, routes and link groups',
-    act: cleanup,
+    load: async () => (await import('./cleanup.ts')).cleanup,
     json: true,
     help: `
 Needs CAP_NET_ADMIN. Stop the daemon first, or it puts everything back.
@@ -102,7 +98,7 @@ Example:
   {
     name: 'demo',
     summary: 'show the main job in a VPC made of network namespaces; this machine itself is not touched',
-    act: demo,
+    load: async () => (await import('./demo.ts')).demo,
     json: true,
     help: `
 Needs root, iproute2, nftables and ping. Takes a few seconds and leaves nothing behind, also after Ctrl-C.
@@ -132,8 +128,9 @@ export async function parseArguments(argv: readonly string[]): Promise<number> {
 function createProgram(finish: (code: number) => void): Command {
   const program = new Command('eni-routed')
     .description(
-      'Keeps policy routing right on hosts with several EC2 network interfaces: every reply leaves by the\ninterface that owns its source address.',
+      'Keeps policy routing right on hosts with several EC2 network interfaces: every reply leaves by the interface that owns its source address.',
     )
+    .option('--config <file>', configHelp)
     .version(`eni-routed ${version}`, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .addHelpText('after', '\nEvery verb has help of its own: eni-routed VERB --help')
@@ -145,17 +142,17 @@ function createProgram(finish: (code: number) => void): Command {
   return program
 }
 
-function addVerb(program: Command, { name, summary, act, json, help }: Verb, finish: (code: number) => void): void {
+function addVerb(program: Command, { name, summary, load, json, help }: Verb, finish: (code: number) => void): void {
   const command = program
     .command(name)
     .description(summary)
-    .option('--config <file>', `configuration file (default: ${defaultConfigFile} if it exists)`)
+    .option('--config <file>', configHelp)
     .helpOption('-h, --help', 'print help')
     .addHelpText('after', help)
     .allowExcessArguments(false)
     .showHelpAfterError(`(see: eni-routed ${name} --help)`)
     .exitOverride()
-    .action(async (options: CommonOptions) => finish(await act(options)))
+    .action(async () => finish(await (await load())(command.optsWithGlobals<CommonOptions>())))
   if (json) {
     command.option('--json', 'print one JSON document')
   }

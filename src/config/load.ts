@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { parse, TomlError } from 'smol-toml'
 import type { z } from 'zod'
+import { defaultConfigFile } from './default-file.ts'
 import { ConfigError, type ConfigFault } from './fault.ts'
 import { lineOf } from './line.ts'
 import { type Config, configSchema } from './schema.ts'
-
-export const defaultConfigFile = '/etc/eni-routed/config.toml'
 
 /**
  * The configuration of a file. Without a file name, the default file's, or the defaults where that does not exist; a file

@@ -1,0 +1,84 @@
+// Prepares a fresh clone for `npm start`, `npm run demo` or `npm test`. Plain JavaScript without dependencies, since it
+// runs before anything is installed, on whatever Node (20 or newer) the machine has.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** Commands that each purpose runs, with the package that holds them on Debian and on RHEL. */
+const tools = {
+  ip: { apt: 'iproute2', dnf: 'iproute' },
+  nft: { apt: 'nftables', dnf: 'nftables' },
+  ping: { apt: 'iputils-ping', dnf: 'iputils' },
+}
+const needed = { run: [], demo: ['ip', 'nft', 'ping'], test: ['ip', 'nft', 'ping'] }
+
+const stamp = 'node_modules/.eni-routed-lock'
+
+const purpose = process.argv[2] ?? 'run'
+process.chdir(new URL('..', import.meta.url).pathname)
+installPackages()
+build()
+provideTools(needed[purpose])
+
+/** `npm ci`, unless node_modules holds just what the lock file says. */
+function installPackages() {
+  const lock = createHash('sha256').update(readFileSync('package-lock.json')).digest('hex')
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) {
+    return
+  }
+  say('installing the npm packages (once; Node 24 is one of them)')
+  run('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'])
+  writeFileSync(stamp, lock)
+}
+
+function build() {
+  run('npm', ['run', '--silent', 'build'])
+}
+
+/** Installs missing system tools where it may, and otherwise says which and how. */
+function provideTools(names) {
+  const missing = names.filter((name) => !onPath(name))
+  if (missing.length === 0) {
+    return
+  }
+  const manager = ['apt-get', 'dnf'].find(onPath)
+  const packages = missing.map((name) => tools[name][manager === 'dnf' ? 'dnf' : 'apt'])
+  const command = `${manager ?? 'apt-get'} install -y ${packages.join(' ')}`
+  if (process.getuid() !== 0 || !manager) {
+    say(`missing: ${missing.join(', ')}. Install with: sudo ${command}`)
+    process.exitCode = purpose === 'test' ? 0 : 69
+    return
+  }
+  say(`missing: ${missing.join(', ')}; running: ${command}`)
+  if (manager === 'apt-get') {
+    run('apt-get', ['update', '-qq'])
+  }
+  run(manager, ['install', '-y', '-q', ...packages])
+}
+
+function onPath(name) {
+  return `${process.env.PATH}${delimiter}/usr/sbin${delimiter}/sbin`.split(delimiter).some((directory) => {
+    try {
+      accessSync(join(directory, name), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+/** Runs a command quietly; shows what it printed, and stops, if it fails. */
+function run(command, args) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const { status, error, stdout, stderr } = spawnSync(command, args, { env, encoding: 'utf8' })
+  if (error || status !== 0) {
+    process.stderr.write(`${stdout ?? ''}${stderr ?? ''}`)
+    say(`failed: ${command} ${args.join(' ')}${error ? ` (${error.message})` : ''}`)
+    process.exit(1)
+  }
+}
+
+function say(text) {
+  process.stderr.write(`setup: ${text}\n`)
+}
