@@ -1,14 +1,12 @@
-import { prove } from './assess.ts'
 import { Audit } from './audit.ts'
 import { cleanup } from './cleanup.ts'
 import type { Config } from './config/schema.ts'
 import { settingsOf } from './config/settings.ts'
 import { Contention } from './contention.ts'
+import { Health } from './health.ts'
 import type { DaemonReport } from './instance/report.ts'
 import type { Hint, Kernel } from './kernel/port.ts'
 import type { Log } from './log.ts'
-import { type Problem, problems } from './policy/health.ts'
-import type { WrongOutcome } from './policy/outcome.ts'
 import { urgencyOf } from './policy/relevance.ts'
 import type { Settings } from './policy/settings.ts'
 import type { Tables } from './policy/tables.ts'
@@ -29,21 +27,20 @@ export class Daemon {
   readonly #version: string
   readonly #audit: Audit
   readonly #contention = new Contention()
+  readonly #health: Health
   readonly #waker = new Waker(() => this.#pass())
   readonly #since = new Date()
   #config: Config
   #settings: Settings
   #tables: Tables = new Map()
   #enis: ReadonlySet<number> = new Set()
-  #outcome: PassOutcome | undefined
-  #wrong: readonly WrongOutcome[] = []
-  #problems: readonly Problem[] = []
   #hint = 'start'
-  #proofDue = true
+  #judgementDue = true
   #ready = false
   #passes = 0
   #changes = 0
   #retries = 0
+  #failure: string | undefined
   #lastChange: { at: Date; change: Change; command: string } | undefined
   #interval: NodeJS.Timeout | undefined
 
@@ -54,6 +51,7 @@ export class Daemon {
     this.#log = options.log
     this.#version = options.version
     this.#audit = new Audit(options.log)
+    this.#health = new Health({ kernel: options.kernel, audit: this.#audit, contention: this.#contention })
   }
 
   /** Subscribes first, so that nothing falls between the first look and the first event, and passes once at once. */
@@ -64,7 +62,7 @@ export class Daemon {
     )
     this.#interval = setInterval(() => {
       this.#onHint({ urgency: 'now', what: 'a look at intervals' })
-      this.#proofDue = true
+      this.#judgementDue = true
     }, slowInterval)
     this.#pass()
   }
@@ -75,13 +73,14 @@ export class Daemon {
     this.#config = config
     this.#settings = settingsOf(config, [...retired, numbers])
     this.#log.level = config.log.level
-    this.#proofDue = true
+    this.#judgementDue = true
     this.#onHint({ urgency: 'now', what: 'the configuration was read again' })
   }
 
   /** Ends the watch; leaves the routing in place or takes it away, as configured. */
   stop(): void {
     this.#waker.stop()
+    this.#health.stop()
     clearInterval(this.#interval)
     if (this.#config.routing['on-stop'] === 'remove') {
       const { applied, left, snapshot } = cleanup(this.#kernel, this.#settings, 10)
@@ -104,7 +103,7 @@ export class Daemon {
       pid: process.pid,
       version: this.#version,
       since: this.#since.toISOString(),
-      health: this.#health(),
+      health: this.#health.verdict,
       passes: this.#passes,
       changes: this.#changes,
       ...(this.#lastChange
@@ -123,7 +122,7 @@ export class Daemon {
 
   #onHint({ urgency, what }: Hint): void {
     this.#hint = what
-    this.#proofDue ||= urgency === 'soon'
+    this.#judgementDue ||= urgency === 'soon'
     this.#waker.wake(urgency)
   }
 
@@ -140,20 +139,25 @@ export class Daemon {
       this.#conclude(outcome, started)
       this.#retryLater(outcome)
     } catch (error) {
-      this.#log.error(
-        { event: 'failed', err: error },
-        `the pass failed and is tried again: ${(error as Error).message}`,
-      )
-      this.#waker.passed(false)
-      this.#waker.wakeIn(retry.longest)
+      this.#failed(error as Error)
     }
+  }
+
+  /** The kernel could not be read: it was changing too fast, or the socket failed. Told once, tried until it works. */
+  #failed(error: Error): void {
+    if (error.message !== this.#failure) {
+      this.#log.error({ event: 'failed', err: error }, `the pass failed and is tried again: ${error.message}`)
+    }
+    this.#failure = error.message
+    this.#retries++
+    this.#waker.passed(false)
+    this.#waker.wakeIn(this.#retryDelay())
   }
 
   #conclude(outcome: PassOutcome, started: number): void {
     const { snapshot, desired, applied } = outcome
     const now = performance.now()
     this.#passes++
-    this.#outcome = outcome
     this.#tables = desired.tables
     this.#enis = new Set(desired.enis.map(({ eni }) => eni.link.index))
     this.#settings = outcome.verified ? { ...this.#settings, retired: [] } : this.#settings
@@ -167,48 +171,31 @@ export class Daemon {
         change: last.change,
         command: formatChange(last.change, linkNamer(snapshot)),
       }
-      this.#proofDue = true
     }
     this.#waker.passed(last !== undefined)
-    if (this.#proofDue) {
-      this.#prove(outcome)
+    this.#health.note(outcome, this.#settings, last !== undefined || this.#judgementDue)
+    this.#judgementDue = false
+    this.#tellReady(outcome)
+  }
+
+  #tellReady({ desired, verified }: PassOutcome): void {
+    if (!verified || this.#ready) {
+      return
     }
-    this.#tellHealth(outcome)
-  }
-
-  /** Asks the kernel by which way packets would leave now. */
-  #prove({ snapshot, desired }: PassOutcome): void {
-    this.#proofDue = false
-    this.#wrong = prove(this.#kernel, snapshot, desired, this.#settings)
-  }
-
-  #tellHealth({ snapshot, desired, verified }: PassOutcome): void {
-    const evidence = { snapshot, desired, outcomes: this.#wrong, refusals: [] }
-    this.#problems = [...problems(evidence, this.#settings), ...this.#contestedProblems()]
-    this.#audit.problems(this.#problems)
-    if (verified && !this.#ready) {
-      this.#ready = true
-      const addresses = desired.enis.flatMap(({ routing }) => routing.flatMap((part) => part.addresses))
-      const what = desired.active
-        ? `${desired.enis.length} ENIs, ${addresses.length} addresses`
-        : `${desired.enis.length} ENI, nothing to do until a second one is attached`
-      this.#log.info({ event: 'ready', health: this.#health() }, `ready: ${what}`)
-    }
-  }
-
-  #contestedProblems(): Problem[] {
-    return [...this.#contention.contested(performance.now()).keys()].map((object) => ({
-      severity: 'warning',
-      problem: `contested: somebody keeps undoing "${object}"`,
-      remedy: 'find out who, with: ip monitor rule route; it is put back ever more slowly until that ends',
-    }))
+    this.#ready = true
+    const { length } = desired.enis.flatMap(({ routing }) => routing.flatMap(({ addresses }) => addresses))
+    const what = desired.active
+      ? `${desired.enis.length} ENIs, ${length} addresses`
+      : `${desired.enis.length} ENI, nothing to do until a second one is attached`
+    this.#log.info({ event: 'ready' }, `ready: ${what}`)
   }
 
   /** Refused and withheld changes are tried again in time, also where no event tells that they have become possible. */
   #retryLater({ refused, withheld, verified }: PassOutcome): void {
+    this.#failure = undefined
     this.#retries = verified ? 0 : this.#retries + 1
     if (refused.length > 0 || (!verified && withheld.length === 0)) {
-      this.#waker.wakeIn(Math.min(retry.longest, retry.first * 2 ** this.#retries))
+      this.#waker.wakeIn(this.#retryDelay())
     }
     const allowed = this.#contention.nextAllowed(performance.now())
     if (withheld.length > 0) {
@@ -216,10 +203,7 @@ export class Daemon {
     }
   }
 
-  #health(): DaemonReport['health'] {
-    if (!this.#outcome) return 'starting'
-    if (this.#problems.some(({ severity }) => severity === 'error')) return 'degraded'
-    if (!this.#outcome.verified) return 'repairing'
-    return this.#outcome.desired.active ? 'in sync' : 'single'
+  #retryDelay(): number {
+    return Math.min(retry.longest, retry.first * 2 ** this.#retries)
   }
 }

@@ -47,7 +47,7 @@ export class DemoScreen {
     for (const line of [...firstAnswers.map(describeFirst), ...this.#table(answers), ...this.#drops(seen)]) {
       this.line(`   ${line}`)
     }
-    this.line(`   ${ok ? green('✓') : red('✗')} ${claim} ${dim(`(${(durationMs / 1000).toFixed(2)} s)`)}`)
+    this.line(`   ${ok ? green('✓') : red('✗ not so:')} ${claim} ${dim(`(${(durationMs / 1000).toFixed(2)} s)`)}`)
     for (const fault of faults) {
       this.line(`     ${red(fault)}`)
     }
@@ -76,7 +76,7 @@ export class DemoScreen {
 
   #table(answers: readonly Answer[]): string[] {
     const { green, red, dim } = this.#paint
-    const tell = ({ ok, rttMs }: Answer) => (ok ? green(`answers in ${rttMs!.toFixed(1)} ms`) : red('no answer'))
+    const tell = ({ ok, rttMs }: Answer) => (ok ? green(`answers in ${rttMs!.toFixed(2)} ms`) : red('no answer'))
     const addresses = [...new Set(answers.map(({ address }) => address))]
     const rows = addresses.map((address) => {
       const cells = answers.filter((answer) => answer.address === address)

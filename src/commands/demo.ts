@@ -21,21 +21,19 @@ export interface DemoOptions {
 export async function demo({ json = false, color = wantsColour(process.stdout) }: DemoOptions): Promise<number> {
   const screen = json ? undefined : new DemoScreen(process.stdout, color)
   const release = exitOnSignals(screen)
-  sweep()
-  screen?.line('Builds a VPC in network namespaces; the network of this machine itself is not touched.')
-  const vpc = await createVpc()
+  let vpc: Vpc | undefined
   try {
+    vpc = await createVpc(screen)
     const reports = await perform(vpc, screen)
-    const ok = reports.every((report) => report.ok) && reports.length === experiment.length
+    const ok = reports.length === experiment.length && reports.every((report) => report.ok)
     if (json) {
       printJson({ ok, steps: reports })
-    } else {
-      screen?.verdict(ok, verdict(reports))
     }
+    screen?.verdict(ok, verdict(reports))
     return ok ? exit.ok : exit.failed
   } finally {
     screen?.done()
-    await vpc.destroy()
+    await vpc?.destroy()
     release()
   }
 }
@@ -101,9 +99,15 @@ class Journal {
 }
 
 /** The lab's errors in the terms of the program's exit codes. */
-async function createVpc(): Promise<Vpc> {
+async function createVpc(screen: DemoScreen | undefined): Promise<Vpc> {
+  const start = performance.now()
+  screen?.wait('building a VPC in network namespaces')
+  sweep()
   try {
-    return await Vpc.create()
+    const vpc = await Vpc.create()
+    const seconds = ((performance.now() - start) / 1000).toFixed(2)
+    screen?.line(`A VPC in network namespaces (${seconds} s); the network of this machine itself is not touched.`)
+    return vpc
   } catch (error) {
     if (error instanceof MissingToolsError) {
       throw new ExitError(exit.unavailable, error.message)

@@ -1,0 +1,95 @@
+import { prove } from './assess.ts'
+import type { Audit } from './audit.ts'
+import type { Contention } from './contention.ts'
+import type { Kernel } from './kernel/port.ts'
+import { type Problem, problems } from './policy/health.ts'
+import type { Settings } from './policy/settings.ts'
+import type { PassOutcome } from './reconcile.ts'
+
+/** The daemon's state in one word: `single` has fewer than two ENIs and nothing to do. */
+export type Verdict = 'starting' | 'single' | 'in sync' | 'repairing' | 'degraded'
+
+/**
+ * ms from a change to its judgement: an address comes before its router, and what mends itself in a moment is no problem
+ * that anybody should read about.
+ */
+const settle = 500
+/** ms after which a wrong way is asked for once more: the first answer may fall between a disturbance and its repair. */
+const confirmation = 200
+/** ms to the next judgement while objects are contested, so that the end of a fight is noticed. */
+const whileContested = 5_000
+
+/** Judges at leisure what the passes left behind, and tells the audit of problems that came and went. */
+export class Health {
+  readonly #kernel: Kernel
+  readonly #audit: Audit
+  readonly #contention: Contention
+  #outcome: PassOutcome | undefined
+  #settings: Settings | undefined
+  #problems: readonly Problem[] = []
+  /** Wrong ways that the last judgement saw. */
+  #suspected: ReadonlySet<string> = new Set()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(options: { kernel: Kernel; audit: Audit; contention: Contention }) {
+    this.#kernel = options.kernel
+    this.#audit = options.audit
+    this.#contention = options.contention
+  }
+
+  get verdict(): Verdict {
+    if (!this.#outcome) return 'starting'
+    if (this.#problems.some(({ severity }) => severity === 'error')) return 'degraded'
+    if (!this.#outcome.verified) return 'repairing'
+    return this.#outcome.desired.active ? 'in sync' : 'single'
+  }
+
+  /** Takes the outcome of a pass; `due` asks for a judgement soon. */
+  note(outcome: PassOutcome, settings: Settings, due: boolean): void {
+    this.#outcome = outcome
+    this.#settings = settings
+    if (due) {
+      this.#judgeIn(settle)
+    }
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+  }
+
+  #judgeIn(delay: number): void {
+    this.#timer ??= setTimeout(() => this.#judge(), delay)
+  }
+
+  #judge(): void {
+    this.#timer = undefined
+    if (!this.#outcome || !this.#settings) {
+      return
+    }
+    const { snapshot, desired } = this.#outcome
+    const suspects = prove(this.#kernel, snapshot, desired, this.#settings)
+    const outcomes = suspects.filter(({ fate }) => this.#suspected.has(fate))
+    this.#suspected = new Set(suspects.map(({ fate }) => fate))
+    const contested = this.#contested()
+    this.#problems = [
+      ...problems({ snapshot, desired, outcomes, refusals: [] }, this.#settings),
+      ...contested.map(contestedProblem),
+    ]
+    this.#audit.problems(this.#problems)
+    if (outcomes.length < suspects.length) {
+      this.#judgeIn(confirmation)
+    } else if (contested.length > 0) {
+      this.#judgeIn(whileContested)
+    }
+  }
+
+  #contested(): string[] {
+    return [...this.#contention.contested(performance.now()).keys()]
+  }
+}
+
+const contestedProblem = (object: string): Problem => ({
+  severity: 'warning',
+  problem: `contested: somebody keeps undoing "${object}"`,
+  remedy: 'find out who, with: ip monitor rule route; it is put back ever more slowly until that ends',
+})
