@@ -23,6 +23,8 @@ const IFLA_INFO = { KIND: 1, SLAVE_KIND: 4 } as const
 const IFF = { UP: 0x1, LOOPBACK: 0x8 } as const
 /** Leaves the IPv6 counters (and those of virtual functions) out: a third of a link's bytes. The link's own stay. */
 const RTEXT_FILTER_SKIP_STATS = 8
+/** Kinds of link that come in pairs: their IFLA_LINK names the other end, which is no parent. */
+const paired: ReadonlySet<string | undefined> = new Set(['veth', 'netkit', 'vxcan'])
 /** Bytes of struct ifinfomsg. */
 const HEADER = 16
 
@@ -86,7 +88,8 @@ const fields: Readonly<Record<number, (draft: Draft, value: Attributes) => void>
 
 /** A parent with this link's own index is none (a tunnel says so), and one of another namespace means nothing here. */
 function finish({ parentElsewhere, parent, ...link }: Draft): Link {
-  return parent === undefined || parentElsewhere || parent <= 0 || parent === link.index ? link : { ...link, parent }
+  const none = parent === undefined || parent <= 0 || parent === link.index
+  return none || parentElsewhere || paired.has(link.kind) ? link : { ...link, parent }
 }
 
 const macText = (bytes: Buffer): string => bytes.toString('hex').replace(/..(?=.)/g, '$&:')

@@ -12,8 +12,8 @@ import { NetlinkError } from './errors.ts'
 import { Exchange, type ExchangeOptions } from './exchange.ts'
 import { frame, type Request } from './framing.ts'
 import { decodeLink, linkDumpPayload } from './link.ts'
-import { decodeRoute } from './route.ts'
-import { decodeLookup, lookupRequest, type RouteQuery } from './route-lookup.ts'
+import { decodeAnyRoute, decodeRoute } from './route.ts'
+import { lookupRequest, type RouteQuery } from './route-lookup.ts'
 import { passes, type RouteFilter, routeDumpPayload } from './route-request.ts'
 import { decodeRule, ruleDumpPayload } from './rule.ts'
 import { NetlinkSocket } from './socket.ts'
@@ -95,11 +95,11 @@ export class RequestSocket {
 
   /** The way a packet would take now, or the error it would meet (ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, …). */
   routeGet(query: RouteQuery): Route | NetlinkError {
-    return this.get(lookupRequest(query), decodeLookup)
+    return this.get(lookupRequest(query), decodeAnyRoute)
   }
 
   /** Asks for one object. What can't be decoded is an error of code EBADMSG. */
-  get<T>(request: Request, decode: (payload: Buffer) => T | NetlinkError | undefined): T | NetlinkError {
+  get<T>(request: Request, decode: (payload: Buffer) => T | undefined): T | NetlinkError {
     const sequence = this.#exchange.number()
     const operation = messageName(request.type)
     let answer: T | NetlinkError = new NetlinkError({ operation, errno: EBADMSG, sequence })

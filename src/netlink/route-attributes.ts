@@ -9,7 +9,6 @@ export const RTA = {
   PREFSRC: 7,
   METRICS: 8,
   MULTIPATH: 9,
-  CACHEINFO: 12,
   TABLE: 15,
   MARK: 16,
   VIA: 18,

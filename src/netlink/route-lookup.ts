@@ -1,12 +1,8 @@
 import { addressBits, type Family, parseAddress } from '../state/ip.ts'
-import type { Route } from '../state/route.ts'
-import { Attributes } from './attributes.ts'
 import { RTM } from './constants.ts'
-import { NetlinkError } from './errors.ts'
 import { familyNumber } from './family.ts'
 import type { Request } from './framing.ts'
 import { Payload } from './payload.ts'
-import { decodeAnyRoute } from './route.ts'
 import { ROUTE_HEADER, RTA, RTM_F_FIB_MATCH, RTM_F_LOOKUP_TABLE } from './route-attributes.ts'
 
 /** A packet whose way is asked for, as `ip route get` has it. */
@@ -38,24 +34,6 @@ export function lookupRequest(query: RouteQuery): Request {
   if (query.oif !== undefined) payload.u32(RTA.OIF, query.oif)
   if (query.mark !== undefined) payload.u32(RTA.MARK, query.mark)
   return { type: RTM.GETROUTE, flags: 0, payload: payload.finish() }
-}
-
-/** The answer: a route, or the error that the packet would meet. IPv6 says the latter inside a route of type unreachable. */
-export function decodeLookup(payload: Buffer): Route | NetlinkError | undefined {
-  const route = decodeAnyRoute(payload)
-  const errno = route?.family === 6 ? lookupErrno(payload) : 0
-  return errno === 0 ? route : new NetlinkError({ operation: 'RTM_GETROUTE', errno })
-}
-
-/** rta_error, after four 32-bit fields of struct rta_cacheinfo; a positive errno. */
-function lookupErrno(payload: Buffer): number {
-  const attributes = new Attributes(payload, ROUTE_HEADER)
-  while (attributes.next()) {
-    if (attributes.type === RTA.CACHEINFO && attributes.length >= 16) {
-      return Math.max(0, -(attributes.u32(12) | 0))
-    }
-  }
-  return 0
 }
 
 function bytesOf(address: string): Uint8Array {

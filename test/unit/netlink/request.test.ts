@@ -1,0 +1,219 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { NLMSG, RTM } from '../../../src/netlink/constants.ts'
+import { NetlinkError } from '../../../src/netlink/errors.ts'
+import type { Message } from '../../../src/netlink/framing.ts'
+import { setLinkGroup } from '../../../src/netlink/link.ts'
+import { Payload } from '../../../src/netlink/payload.ts'
+import { RequestSocket } from '../../../src/netlink/request.ts'
+import { addRule, encodeRule } from '../../../src/netlink/rule-request.ts'
+import type { Rule } from '../../../src/state/rule.ts'
+import { type Answer, ack, done, FakeTransport, message } from '../../support/netlink.ts'
+
+const rule = (priority: number): Rule => ({ family: 4, priority, action: 'lookup', table: 20000, protocol: 213 })
+const requests = (count: number) => Array.from({ length: count }, (_, i) => addRule(rule(i)))
+const enobufs = new NetlinkError({ operation: 'receive', errno: 105 })
+
+const open = (answer: (request: readonly Message[]) => readonly Answer[], options = {}) => {
+  const transport = new FakeTransport(answer, options)
+  return { transport, socket: new RequestSocket(transport, { timeout: 20 }) }
+}
+
+const codes = (outcomes: readonly (NetlinkError | undefined)[]) => outcomes.map((error) => error?.code)
+
+describe('batch', () => {
+  test('every acknowledgement is matched by its number, in whatever order it comes', () => {
+    const { socket } = open((sent) => sent.map(({ sequence }, i) => ack(sequence, i === 1 ? 17 : 0)).reverse())
+    expect(codes(socket.batch(requests(3)))).toEqual([undefined, 'EEXIST', undefined])
+  })
+
+  test('an empty batch sends nothing', () => {
+    const { socket, transport } = open(() => [])
+    expect([socket.batch([]), transport.sent]).toEqual([[], []])
+  })
+
+  test('a lost acknowledgement is an unknown outcome, the others count', () => {
+    const { socket } = open(([first, , third]) => [ack(first!.sequence), enobufs, ack(third!.sequence)])
+    const outcomes = socket.batch(requests(3))
+    expect(codes(outcomes)).toEqual([undefined, 'ENOBUFS', undefined])
+    expect(outcomes[1]?.message).toBe('RTM_NEWRULE: ENOBUFS: outcome unknown: its acknowledgement is missing')
+  })
+
+  test('no answer is a time-out, and the rest is not tried', () => {
+    const { socket, transport } = open(() => [], { receiveQueueBytes: 4096 })
+    expect(codes(socket.batch(requests(5)))).toEqual(Array(5).fill('ETIMEDOUT'))
+    expect(transport.sent.map((messages) => messages.length)).toEqual([2])
+  })
+
+  test('no more is sent at once than the acknowledgements have room for', () => {
+    const { socket, transport } = open((sent) => sent.map(({ sequence }) => ack(sequence)), {
+      receiveQueueBytes: 212_992,
+    })
+    expect(codes(socket.batch(requests(250)))).toEqual(Array(250).fill(undefined))
+    expect(transport.sent.map((messages) => messages.length)).toEqual([104, 104, 42])
+  })
+
+  test('no more is sent at once than a send buffer has room for', () => {
+    const { socket, transport } = open((sent) => sent.map(({ sequence }) => ack(sequence)))
+    const large = { type: RTM.NEWRULE, flags: 0, payload: Buffer.alloc(30_000) }
+    expect(codes(socket.batch(Array(5).fill(large)))).toEqual(Array(5).fill(undefined))
+    expect(transport.sent.map((messages) => messages.length)).toEqual([2, 2, 1])
+  })
+
+  test('the acknowledgements of another program are ignored', () => {
+    const { socket } = open(([first]) => [
+      { bytes: ack(first!.sequence, 1), senderPort: 99 },
+      ack(first!.sequence - 1, 1),
+      ack(first!.sequence, 3),
+    ])
+    expect(codes(socket.batch([setLinkGroup(1, 2)]))).toEqual(['ESRCH'])
+  })
+
+  test("the kernel's own words are kept", () => {
+    const words = new Payload(0).text(1, 'Invalid prefix').u32(2, 36).finish()
+    const refusal = (sequence: number) => {
+      const header = Buffer.alloc(20)
+      header.writeInt32LE(-22)
+      return message(NLMSG.ERROR, sequence, Buffer.concat([header, words]), 0x300)
+    }
+    const { socket } = open(([first]) => [refusal(first!.sequence)])
+    const [error] = socket.batch(requests(1))
+    expect(error).toMatchObject({ code: 'EINVAL', errno: 22, kernelText: 'Invalid prefix', offset: 36, sequence: 1 })
+    expect(error?.message).toBe('RTM_NEWRULE: EINVAL: Invalid prefix')
+  })
+})
+
+describe('dump', () => {
+  const newRule = (sequence: number, priority: number, flags = 0) =>
+    message(RTM.NEWRULE, sequence, encodeRule(rule(priority)), flags)
+
+  /** A dump of two rules in two datagrams, with something done to the answer of the nth attempt. */
+  const dumping = (spoil: (attempt: number, answer: Buffer[], sequence: number) => readonly Answer[]) => {
+    let attempt = 0
+    return open(([request]) => {
+      const { sequence } = request as Message
+      const parts = [newRule(sequence, 1), Buffer.concat([newRule(sequence, 2), done(sequence)])]
+      return spoil(++attempt, parts, sequence)
+    })
+  }
+  const priorities = (socket: RequestSocket) => socket.rules(4).items.map(({ priority }) => priority)
+
+  test('the parts are put together', () => {
+    const { socket } = dumping((_, parts) => parts)
+    expect(socket.rules(4)).toEqual({ items: [rule(1), rule(2)], interrupted: false, datagrams: 2 })
+  })
+
+  test.each<{ name: string; spoil: (parts: Buffer[], sequence: number) => readonly Answer[] }>([
+    { name: 'the kernel says that it was interrupted', spoil: ([part], seq) => [part!, done(seq, 0, 0x10)] },
+    { name: 'the kernel says that it overran', spoil: (parts, seq) => [message(NLMSG.OVERRUN, seq), ...parts] },
+    { name: 'a part is cut short', spoil: ([a, b]) => [a!.subarray(0, 40), b!] },
+    { name: 'a part was longer than the buffer', spoil: ([a, b]) => [{ bytes: a!, truncated: true }, b!] },
+    { name: 'a part is lost', spoil: ([a]) => [a!, enobufs] },
+  ])('is tried again where $name', ({ spoil }) => {
+    const { socket, transport } = dumping((attempt, parts, seq) => (attempt === 1 ? spoil(parts, seq) : parts))
+    expect(socket.rules(4)).toMatchObject({ items: [rule(1), rule(2)], interrupted: false })
+    expect(transport.sent).toHaveLength(2)
+  })
+
+  test('is given back as it is after some attempts, and says so', () => {
+    const { socket, transport } = dumping((_, [part], sequence) => [part!, done(sequence, 0, 0x10)])
+    expect(socket.rules(4)).toMatchObject({ items: [rule(1)], interrupted: true })
+    expect(transport.sent).toHaveLength(4)
+  })
+
+  test('late answers to a request that was given up are not its answers', () => {
+    const { socket } = dumping((_, parts, sequence) => [newRule(sequence - 1, 9), done(sequence - 1), ...parts])
+    expect(priorities(socket)).toEqual([1, 2])
+  })
+
+  test('what other programs send is not an answer', () => {
+    const { socket } = dumping((_, parts, sequence) => [{ bytes: newRule(sequence, 9), senderPort: 77 }, ...parts])
+    expect(priorities(socket)).toEqual([1, 2])
+  })
+
+  test('what a request that timed out left behind is read away before the next is sent', () => {
+    const waiting: number[] = []
+    const { socket, transport } = dumping((attempt, parts) => {
+      waiting.push(transport.queue.length)
+      return attempt === 1 ? parts.slice(0, 1) : parts
+    })
+    expect(() => socket.rules(4)).toThrow('RTM_GETRULE: ETIMEDOUT')
+    transport.queue.push(done(1), enobufs, done(1))
+    expect(priorities(socket)).toEqual([1, 2])
+    expect(waiting).toEqual([0, 0])
+  })
+
+  test.each([
+    { name: 'in NLMSG_DONE', answer: (seq: number) => done(seq, 97) },
+    { name: 'in NLMSG_ERROR', answer: (seq: number) => ack(seq, 97) },
+  ])('throws what the kernel says $name', ({ answer }) => {
+    const { socket } = dumping((_, __, sequence) => [answer(sequence)])
+    expect(() => socket.rules(6)).toThrow(expect.objectContaining({ code: 'EAFNOSUPPORT', operation: 'RTM_GETRULE' }))
+  })
+
+  test.each([2, 19])('routes of what does not exist are none (errno %i)', (errno) => {
+    const { socket } = dumping((_, __, sequence) => [done(sequence, errno)])
+    expect(socket.routes({ family: 4, table: 20000, oif: 9 }).items).toEqual([])
+  })
+
+  test('objects of another family, which a kernel without IPv6 sends, are left out', () => {
+    const { socket } = dumping((_, parts) => parts)
+    expect(socket.rules(6).items).toEqual([])
+  })
+
+  test('a kernel without strict checking is not sent filters', () => {
+    const { socket, transport } = open(([request]) => [done(request!.sequence)], { strict: false })
+    socket.routes({ family: 4, table: 20000, protocol: 213, oif: 3 })
+    expect(transport.sent[0]?.[0]?.payload.toString('hex')).toBe('020000000000000000000000')
+  })
+
+  test('random bytes end in a result or a NetlinkError, never in anything else', () => {
+    const junk = fc.array(
+      fc.oneof(
+        fc.uint8Array({ maxLength: 64 }).map((bytes) => Buffer.from(bytes)),
+        fc.tuple(fc.nat(40), fc.uint8Array({ maxLength: 40 })).map(([type, bytes]) => message(type, 1, bytes)),
+      ),
+      { maxLength: 6 },
+    )
+    fc.assert(
+      fc.property(junk, (answers) => {
+        const { socket } = open(() => answers)
+        for (const ask of [() => socket.rules(4), () => socket.links(), () => socket.batch(requests(2))]) {
+          try {
+            ask()
+          } catch (error) {
+            expect(error).toBeInstanceOf(NetlinkError)
+          }
+        }
+      }),
+    )
+  })
+})
+
+describe('routeGet', () => {
+  const query = { family: 4, destination: '192.0.2.9' } as const
+
+  test('the error of the kernel is the answer', () => {
+    const { socket } = open(([request]) => [ack(request!.sequence, 101)])
+    expect(socket.routeGet(query)).toMatchObject({ code: 'ENETUNREACH', operation: 'RTM_GETROUTE' })
+  })
+
+  test('an answer that makes no sense is EBADMSG', () => {
+    const { socket } = open(([request]) => [message(RTM.NEWROUTE, request!.sequence, Buffer.alloc(3))])
+    expect(socket.routeGet(query)).toMatchObject({ code: 'EBADMSG' })
+  })
+
+  test('no answer is ETIMEDOUT', () => {
+    expect(open(() => []).socket.routeGet(query)).toMatchObject({ code: 'ETIMEDOUT' })
+  })
+})
+
+test('debug prints each message in one line', () => {
+  const lines: string[] = []
+  const transport = new FakeTransport(([request]) => [ack(request!.sequence)])
+  new RequestSocket(transport, { debug: (line) => lines.push(line) }).batch([setLinkGroup(7, 5)])
+  expect(lines).toEqual([
+    'nl: send RTM_SETLINK flags=0x5 seq=1 pid=0 len=24 00000000070000000000000000000000' + '08001b0005000000',
+    `nl: recv NLMSG_ERROR flags=0x100 seq=1 pid=0 len=20 ${'00'.repeat(20)}`,
+  ])
+})
