@@ -93,6 +93,7 @@ function sketch({ kind, payload }: NetlinkEvent): EventSketch {
       return {
         kind,
         table: route?.table,
+        destinationLength: route?.destination.length,
         linkIndex: hop?.oif,
         anyLink: more.length > 0 || route?.nexthopId !== undefined,
       }

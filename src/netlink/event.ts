@@ -77,6 +77,11 @@ export class EventView {
     return table === RT_TABLE_COMPAT ? this.#largeTable() : table
   }
 
+  /** Bits of a route's destination; 0 is a default. */
+  get routeDestinationLength(): number {
+    return this.#u8(1)
+  }
+
   get routeProtocol(): number {
     return this.#u8(5)
   }

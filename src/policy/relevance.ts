@@ -1,5 +1,6 @@
 import { table } from '../state/route.ts'
 import { everyNumbers } from './ownership.ts'
+import { defaultLength } from './routes.ts'
 import { inPriorityBand, inTableBand, type Settings } from './settings.ts'
 
 /** What an event tells before it is fully read. */
@@ -11,6 +12,8 @@ export interface EventSketch {
   readonly anyLink?: boolean
   /** Of routes and rules. */
   readonly table?: number | undefined
+  /** Of routes: bits of the destination. */
+  readonly destinationLength?: number | undefined
   /** Of rules. */
   readonly priority?: number | undefined
 }
@@ -42,13 +45,16 @@ export function urgencyOf(event: EventSketch, enis: ReadonlySet<number>, setting
   }
 }
 
-/** The local table's routes tell when an address can be used, main's what an ENI is connected to. */
-function routeUrgency(
-  { table: number, linkIndex, anyLink }: EventSketch,
-  enis: ReadonlySet<number>,
-  ours: boolean,
-): Urgency {
+/**
+ * The local table's routes tell when an address can be used, main's what an ENI is connected to. Main's other defaults,
+ * and what a VPN splits them in, can't change what is desired, but where packets go.
+ */
+function routeUrgency(event: EventSketch, enis: ReadonlySet<number>, ours: boolean): Urgency {
+  const { table: number, linkIndex, anyLink } = event
   const general = number === undefined || number === table.main || number === table.local
   const throughEni = anyLink === true || (linkIndex !== undefined && enis.has(linkIndex))
-  return ours || (general && throughEni) ? 'now' : undefined
+  if (ours || (general && throughEni)) {
+    return 'now'
+  }
+  return number === table.main && (event.destinationLength ?? 0) <= defaultLength[6] ? 'soon' : undefined
 }
