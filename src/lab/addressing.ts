@@ -25,7 +25,7 @@ export interface Subnet {
   readonly host: Attachment
 }
 
-/** The address that every VPC router answers to as well, in each subnet (EC2 user guide, "VPC router"). */
+/** What every VPC router answers to beside its EUI-64 link-local (Amazon VPC user guide, "Configure route tables"). */
 export const ec2RouterLinkLocal = 'fe80:ec2::1'
 
 export function subnetOf(name: string, number: number, { ipv4, ipv6 }: SubnetOptions): Subnet {

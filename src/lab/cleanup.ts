@@ -11,21 +11,21 @@ const namespaceFolder = '/run/netns'
 export const folderOf = (name: string): string => `/run/${name}`
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-const live = new Set<readonly string[]>()
+const live = new Set<() => void>()
 
-/** From now until `release`, these namespaces are removed when this process exits or is told to end. */
-export function guard(names: readonly string[]): void {
+/** From now until `release`, `remove` is called when this process exits or is told to end. It must be synchronous. */
+export function guard(remove: () => void): void {
   if (live.size === 0) {
     process.once('exit', removeLive)
     for (const signal of signals) {
       process.once(signal, removeAndDie)
     }
   }
-  live.add(names)
+  live.add(remove)
 }
 
-export function release(names: readonly string[]): void {
-  live.delete(names)
+export function release(remove: () => void): void {
+  live.delete(remove)
   if (live.size === 0) {
     process.off('exit', removeLive)
     for (const signal of signals) {
@@ -44,7 +44,7 @@ export function removeNamespaces(names: readonly string[]): void {
     return
   }
   for (const pid of processesIn(new Set(present.map(namespaceId)))) {
-
+    killNow(pid)
   }
   const input = present.map((name) => `netns delete ${name}\n`).join('')
   spawnSync('ip', ['-force', '-batch', '-'], { input, env: environment, stdio: ['pipe', 'ignore', 'ignore'] })
@@ -106,7 +106,9 @@ function isAlive(pid: number): boolean {
 }
 
 function removeLive(): void {
-  removeNamespaces([...live].flat())
+  for (const remove of live) {
+    remove()
+  }
 }
 
 /** Where nobody else listens for the signal, the process ends by it, as it would have without us. */

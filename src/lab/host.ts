@@ -28,7 +28,7 @@ export class Host extends Namespace {
     return ping(this, address, options)
   }
 
-  /** Echo requests in the background, every `intervalMs` (1 by default), until stopped. */
+  /** Echo requests in the background, every `intervalMs` (1 by default), until stopped; see ping.ts for what it counts. */
   pingFlood(address: string, options?: { from?: string; intervalMs?: number }): Promise<PingFlood> {
     return pingFlood(this, address, options)
   }

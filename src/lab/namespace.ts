@@ -39,7 +39,14 @@ export class Namespace {
     return child
   }
 
-  /** Resolves when no process that was started here is left; it does not end them. */
+  /** Kills what `spawn` started, also where it has not yet arrived in the namespace. */
+  killChildren(): void {
+    for (const child of this.#children) {
+      child.kill('SIGKILL')
+    }
+  }
+
+  /** Resolves when no process that `spawn` started is left; it does not end them. */
   async childrenGone(): Promise<void> {
     await Promise.all([...this.#children].map((child) => once(child, 'exit')))
   }

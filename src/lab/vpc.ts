@@ -37,7 +37,14 @@ export interface AttachOptions {
  */
 export class Vpc {
   readonly topology: Topology
-  readonly #names: readonly string[]
+  /** The part of `destroy` that a process can still do while it exits. */
+  readonly #remove = (): void => {
+    const namespaces = namespacesOf(this.topology)
+    for (const namespace of namespaces) {
+      namespace.killChildren()
+    }
+    removeNamespaces(namespaces.map(({ name }) => name))
+  }
   readonly #options: Required<VpcOptions>
   readonly #enis = new Map<string, Eni>()
   #attached = 0
@@ -49,7 +56,7 @@ export class Vpc {
       throw new PrivilegeError('you are not root')
     }
     const vpc = new Vpc({ ...defaultOptions, ...options })
-    guard(vpc.#names)
+    guard(vpc.#remove)
     try {
       await build(vpc.topology, vpc.#options)
       return vpc
@@ -62,7 +69,6 @@ export class Vpc {
   private constructor(options: Required<VpcOptions>) {
     this.#options = options
     this.topology = planTopology(freshName(), options)
-    this.#names = namespacesOf(this.topology).map(({ name }) => name)
   }
 
   get instance(): Host {
@@ -139,8 +145,8 @@ export class Vpc {
 
   /** Ends every process in the VPC's namespaces and removes them. */
   async destroy(): Promise<void> {
-    removeNamespaces(this.#names)
-    release(this.#names)
+    this.#remove()
+    release(this.#remove)
     await Promise.all(namespacesOf(this.topology).map((namespace) => namespace.childrenGone()))
   }
 
