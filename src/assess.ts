@@ -19,7 +19,7 @@ export interface Assessment {
 
 /** @throws {NetlinkError} */
 export function assess(kernel: Kernel, settings: Settings, tables: Tables): Assessment {
-  const { snapshot, desired, pending } = look({ kernel, settings, tables })
+  const { snapshot, desired, pending } = look({ kernel, settings, tables, thorough: true })
   const outcomes = prove(kernel, snapshot, desired, settings)
   return { snapshot, desired, pending, problems: problems({ snapshot, desired, outcomes, refusals: [] }, settings) }
 }

@@ -18,7 +18,7 @@ export interface CleanupOutcome {
 export function cleanup(kernel: Kernel, settings: Settings, rounds: number): CleanupOutcome {
   const applied: Applied[] = []
   for (let round = 0; ; round++) {
-    const snapshot = kernel.observe(() => ourInterest(settings))
+    const snapshot = kernel.observe(() => ourInterest(settings), true)
     const left = diff(snapshot, nothingDesired, settings)
     if (left.length === 0 || round === rounds) {
       return { snapshot, applied, left }

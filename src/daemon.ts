@@ -7,8 +7,8 @@ import { Health } from './health.ts'
 import type { DaemonReport } from './instance/report.ts'
 import type { Hint, Kernel } from './kernel/port.ts'
 import type { Log } from './log.ts'
-import { urgencyOf } from './policy/relevance.ts'
-import type { Settings } from './policy/settings.ts'
+import { type EventSketch, type Urgency, urgencyOf } from './policy/relevance.ts'
+import { inTableBand, type Settings } from './policy/settings.ts'
 import type { Tables } from './policy/tables.ts'
 import { type PassOutcome, reconcile } from './reconcile.ts'
 import { type Change, formatChange } from './state/change.ts'
@@ -17,6 +17,8 @@ import { Waker } from './waker.ts'
 
 /** ms between two looks at a kernel that reports nothing. */
 const slowInterval = 60_000
+/** ms from a pass that changed something to a second, thorough look. */
+const confirmAfter = 500
 /** ms before the first retry of what the kernel refuses; doubles up to the longest. */
 const retry = { first: 1, longest: 1_000 }
 
@@ -36,6 +38,8 @@ export class Daemon {
   #enis: ReadonlySet<number> = new Set()
   #hint = 'start'
   #judgementDue = true
+  #thorough = true
+  #confirmation: NodeJS.Timeout | undefined
   #ready = false
   #passes = 0
   #changes = 0
@@ -57,13 +61,10 @@ export class Daemon {
   /** Subscribes first, so that nothing falls between the first look and the first event, and passes once at once. */
   start(): void {
     this.#kernel.watch(
-      (event) => urgencyOf(event, this.#enis, this.#settings),
+      (event) => this.#urgencyOf(event),
       (hint) => this.#onHint(hint),
     )
-    this.#interval = setInterval(() => {
-      this.#onHint({ urgency: 'now', what: 'a look at intervals' })
-      this.#judgementDue = true
-    }, slowInterval)
+    this.#interval = setInterval(() => this.#lookThoroughly('a look at intervals'), slowInterval)
     this.#pass()
   }
 
@@ -73,8 +74,7 @@ export class Daemon {
     this.#config = config
     this.#settings = settingsOf(config, [...retired, numbers])
     this.#log.level = config.log.level
-    this.#judgementDue = true
-    this.#onHint({ urgency: 'now', what: 'the configuration was read again' })
+    this.#lookThoroughly('the configuration was read again')
   }
 
   /** Ends the watch; leaves the routing in place or takes it away, as configured. */
@@ -82,6 +82,7 @@ export class Daemon {
     this.#waker.stop()
     this.#health.stop()
     clearInterval(this.#interval)
+    clearTimeout(this.#confirmation)
     if (this.#config.routing['on-stop'] === 'remove') {
       const { applied, left, snapshot } = cleanup(this.#kernel, this.#settings, 10)
       const name = linkNamer(snapshot)
@@ -120,6 +121,28 @@ export class Daemon {
     }
   }
 
+  /** A route in a table of the band that no ENI has is found by a thorough look alone. */
+  #urgencyOf(event: EventSketch): Urgency {
+    const { kind, table } = event
+    const known = kind !== 'route' || [...this.#tables.values()].some((assignment) => assignment.table === table)
+    this.#thorough ||= !known && table !== undefined && inTableBand(this.#settings.numbers, table)
+    return urgencyOf(event, this.#enis, this.#settings)
+  }
+
+  #lookThoroughly(what: string): void {
+    this.#thorough = true
+    this.#judgementDue = true
+    this.#onHint({ urgency: 'now', what })
+  }
+
+  /** Some of what the kernel does in the wake of an event comes a moment after it, and silently. */
+  #confirmLater(): void {
+    this.#confirmation ??= setTimeout(() => {
+      this.#confirmation = undefined
+      this.#lookThoroughly('a second look')
+    }, confirmAfter)
+  }
+
   #onHint({ urgency, what }: Hint): void {
     this.#hint = what
     this.#judgementDue ||= urgency === 'soon'
@@ -134,8 +157,10 @@ export class Daemon {
         settings: this.#settings,
         tables: this.#tables,
         contention: this.#contention,
+        thorough: this.#thorough,
         now: started,
       })
+      this.#thorough = false
       this.#conclude(outcome, started)
       this.#retryLater(outcome)
     } catch (error) {
@@ -173,6 +198,9 @@ export class Daemon {
       }
     }
     this.#waker.passed(last !== undefined)
+    if (last) {
+      this.#confirmLater()
+    }
     this.#health.note(outcome, this.#settings, last !== undefined || this.#judgementDue)
     this.#judgementDue = false
     this.#tellReady(outcome)

@@ -35,6 +35,8 @@ export interface PassInput {
   /** The tables of the last pass. */
   readonly tables: Tables
   readonly contention: Contention
+  /** Read everything anew, in every table. */
+  readonly thorough: boolean
   /** ms of a monotonic clock. */
   readonly now: number
 }
@@ -50,7 +52,8 @@ export function reconcile(input: PassInput): PassOutcome {
   const applied: Applied[] = []
   let failures = new Map<string, Applied>()
   for (let round = 1; ; round++) {
-    const { snapshot, desired, pending } = look(input)
+    // What a pass itself does touches nothing of main, so the look that verifies can use what the first one read of it.
+    const { snapshot, desired, pending } = look(round === 1 ? input : { ...input, thorough: false })
     const { due, withheld } = split(pending, input)
     const refused = due.map((change) => failures.get(changeKey(change))).filter((failure) => failure !== undefined)
     // The same refusals again, and nothing new: more rounds would tell the same.
@@ -65,11 +68,22 @@ export function reconcile(input: PassInput): PassOutcome {
   }
 }
 
-/** The changes that would be made now, without making them. @throws {NetlinkError} */
-export function look({ kernel, settings, tables }: Pick<PassInput, 'kernel' | 'settings' | 'tables'>) {
-  const snapshot = kernel.observe((links, rules) => interestOf(links, rules, settings, tables))
+/**
+ * The changes that would be made now, without making them. What is to be taken away is taken away on a thorough look
+ * only: what is kept from earlier ones may be short of something. @throws {NetlinkError}
+ */
+export function look(input: Pick<PassInput, 'kernel' | 'settings' | 'tables' | 'thorough'>): Look {
+  const { kernel, settings, tables, thorough } = input
+  const snapshot = kernel.observe((links, rules) => interestOf(links, rules, settings, tables, thorough), thorough)
   const desired = desiredState(snapshot, settings, tables)
-  return { snapshot, desired, pending: diff(snapshot, desired, settings) }
+  const pending = diff(snapshot, desired, settings)
+  return !thorough && pending.some(takesAway) ? look({ ...input, thorough: true }) : { snapshot, desired, pending }
+}
+
+interface Look {
+  readonly snapshot: Snapshot
+  readonly desired: Desired
+  readonly pending: readonly Change[]
 }
 
 function split(pending: readonly Change[], { contention, now }: PassInput) {

@@ -33,7 +33,7 @@ async function passUntilDone({ kernel, settings, tables }: Session) {
   let remembered = tables
   let told: string | undefined
   for (;;) {
-    const outcome = reconcile({ kernel, settings, tables: remembered, contention, now: performance.now() })
+    const outcome = reconcile({ kernel, settings, tables: remembered, contention, thorough: true, now: performance.now() })
     applied.push(...outcome.applied.filter(({ result }) => result.done && !result.already))
     remembered = outcome.desired.tables
     const waiting = waitingFor(outcome)

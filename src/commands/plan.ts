@@ -7,7 +7,7 @@ import { type CommonOptions, withSession } from './session.ts'
 /** Prints what a pass would do, as the commands that a person would type. */
 export const plan = (options: CommonOptions): Promise<number> =>
   withSession(options, ({ kernel, settings, tables }) => {
-    const { snapshot, pending } = look({ kernel, settings, tables })
+    const { snapshot, pending } = look({ kernel, settings, tables, thorough: true })
     const name = linkNamer(snapshot)
     if (options.json) {
       printJson({ inSync: pending.length === 0, changes: pending.map((change) => changeJson(change, name)) })

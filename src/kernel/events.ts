@@ -7,18 +7,21 @@ import { Listener } from '../netlink/listener.ts'
 import { decodeRoute } from '../netlink/route.ts'
 import { decodeRule } from '../netlink/rule.ts'
 import type { EventSketch } from '../policy/relevance.ts'
+import { table } from '../state/route.ts'
 import type { Hint, Relevance } from './port.ts'
 
 /** Hears the kernel's events, passes on those that matter as hints, and counts the writes of others. */
 export class EventSource {
   readonly #ownPort: number
+  readonly #onTouched: (linkIndex?: number) => void
   readonly #listener: Listener
   #relevance: Relevance = () => undefined
   #onHint: (hint: Hint) => void = () => {}
   #foreignWrites = 0
 
-  private constructor(ownPort: number) {
+  private constructor(ownPort: number, onTouched: (linkIndex?: number) => void) {
     this.#ownPort = ownPort
+    this.#onTouched = onTouched
     this.#listener = Listener.open({
       filter: (view) => this.#filter(view),
       onEvents: (batch) => this.#deliver(batch),
@@ -26,9 +29,13 @@ export class EventSource {
     })
   }
 
-  /** `ownPort`: the netlink port of the socket through which this process makes its changes. @throws {NetlinkError} */
-  static open(ownPort: number): EventSource {
-    return new EventSource(ownPort)
+  /**
+   * `ownPort`: the netlink port of the socket through which this process makes its changes. `onTouched` is told at once,
+   * before anything is delivered, through which link main's routes may have changed; undefined: through any.
+   * @throws {NetlinkError}
+   */
+  static open(ownPort: number, onTouched: (linkIndex?: number) => void): EventSource {
+    return new EventSource(ownPort, onTouched)
   }
 
   watch(relevance: Relevance, onHint: (hint: Hint) => void): void {
@@ -38,7 +45,10 @@ export class EventSource {
 
   /** Counts the writes to rules and routes by others so far; lost events count as one. */
   foreignWrites(): number {
-    this.#foreignWrites += this.#listener.drain().overflow ? 1 : 0
+    if (this.#listener.drain().overflow) {
+      this.#foreignWrites++
+      this.#onTouched()
+    }
     return this.#foreignWrites
   }
 
@@ -46,22 +56,47 @@ export class EventSource {
     this.#listener.close()
   }
 
-  /** Runs on every event, thousands a second on a busy router: the header alone decides for most. */
+  /** Runs on every event, thousands a second on a busy router: the bytes in place decide for most. */
   #filter(view: EventView): boolean {
     if (view.portId === this.#ownPort) {
       return false
     }
-    if (view.kind === 'route' || view.kind === 'rule') {
-      this.#foreignWrites++
+    switch (view.kind) {
+      case 'route':
+        return this.#filterRoute(view)
+      case 'rule':
+        this.#foreignWrites++
+        return true
+      case 'nexthop':
+        this.#onTouched()
+        return true
+      default:
+        this.#onTouched(view.linkIndex)
+        return true
     }
-    // Without a link a route of main or local may concern us; of another table it can be told already.
-    return (
-      view.kind !== 'route' || this.#relevance({ kind: 'route', table: view.routeTable, anyLink: true }) !== undefined
-    )
+  }
+
+  #filterRoute(view: EventView): boolean {
+    this.#foreignWrites++
+    const number = view.routeTable
+    const linkIndex = number === table.main || number === table.local ? view.routeLinkIndex : undefined
+    if (number === table.main) {
+      this.#onTouched(linkIndex)
+    }
+    const anyLink = linkIndex === undefined
+    const sketch = {
+      kind: 'route',
+      table: number,
+      linkIndex,
+      anyLink,
+      destinationLength: view.routeDestinationLength,
+    } as const
+    return this.#relevance(sketch) !== undefined
   }
 
   #deliver({ events, overflow }: EventBatch): void {
     if (overflow) {
+      this.#onTouched()
       this.#onHint({ urgency: 'now', what: 'events were lost' })
       return
     }

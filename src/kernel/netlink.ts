@@ -14,6 +14,7 @@ import { type Route, routeIdentity, table } from '../state/route.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import { createDriverLookup } from './driver.ts'
 import { EventSource } from './events.ts'
+import { MainRoutes } from './main-routes.ts'
 import type { ChangeResult, Hint, InterestOf, Kernel, Relevance } from './port.ts'
 
 /** Times that a dump torn by other writers is read anew before it is used as it is. */
@@ -24,10 +25,14 @@ export const openKernel = (): Kernel => new NetlinkKernel()
 
 class NetlinkKernel implements Kernel {
   readonly #socket = RequestSocket.open()
-  readonly #events = EventSource.open(this.#socket.portId)
+  readonly #main = new MainRoutes((family, oif) => this.#socket.routes({ family, table: table.main, oif }))
+  readonly #events = EventSource.open(this.#socket.portId, (linkIndex) => this.#main.forget(linkIndex))
   readonly #drivers = createDriverLookup()
 
-  observe(interestOf: InterestOf): Snapshot {
+  observe(interestOf: InterestOf, thorough: boolean): Snapshot {
+    if (thorough) {
+      this.#main.forget()
+    }
     const links = whole(this.#socket.links(), 'links').map((link) => this.#withDriver(link))
     const addresses = whole(this.#socket.addresses(), 'addresses')
     const rules = this.#untorn(() => perFamily((family) => [this.#socket.rules(family)]))
@@ -70,7 +75,7 @@ class NetlinkKernel implements Kernel {
 
   #routes(family: Family, { mainThrough, tables, protocols }: Interest): Dump<Route>[] {
     return [
-      ...mainThrough.map((oif) => this.#socket.routes({ family, table: table.main, oif })),
+      ...mainThrough.map((linkIndex) => this.#main.through(linkIndex, family)),
       ...tables.map((number) => this.#socket.routes({ family, table: number })),
       ...protocols.map((protocol) => this.#socket.routes({ family, protocol })),
     ]
@@ -86,6 +91,9 @@ class NetlinkKernel implements Kernel {
       const dumps = read()
       const parts = dumps.some(({ interrupted, datagrams }) => interrupted || datagrams > 1)
       const torn = parts && this.#events.foreignWrites() !== before
+      if (torn) {
+        this.#main.forget()
+      }
       if (!torn || attempt === attempts) {
         return { items: dumps.flatMap(({ items }) => items), torn }
       }

@@ -27,8 +27,11 @@ export type Relevance = (event: EventSketch) => Urgency
 
 /** The kernel of the network namespace that the process runs in. */
 export interface Kernel {
-  /** Reads links, addresses, rules and the routes of interest. @throws {NetlinkError} */
-  observe(interestOf: InterestOf): Snapshot
+  /**
+   * Reads links, addresses, rules and the routes of interest. A thorough one reads everything anew; another may use what
+   * it read of main before, if no event has touched it since. @throws {NetlinkError}
+   */
+  observe(interestOf: InterestOf, thorough: boolean): Snapshot
   /** Applies the changes in order as one batch; one result each, in the same order. @throws {NetlinkError} */
   apply(changes: readonly Change[]): ChangeResult[]
   /** Asks by which way a packet would leave; sends nothing. */

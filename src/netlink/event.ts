@@ -77,6 +77,17 @@ export class EventView {
     return table === RT_TABLE_COMPAT ? this.#largeTable() : table
   }
 
+  /** Index of the link of a route with a single nexthop; undefined where it has several, an object, or none. */
+  get routeLinkIndex(): number | undefined {
+    const attributes = new Attributes(this.#buffer, this.#start + ROUTE_HEADER, this.#end)
+    let index: number | undefined
+    while (attributes.next()) {
+      if (attributes.type === RTA.OIF) index = attributes.u32()
+      if (attributes.type === RTA.MULTIPATH || attributes.type === RTA.NH_ID) return undefined
+    }
+    return index
+  }
+
   /** Bits of a route's destination; 0 is a default. */
   get routeDestinationLength(): number {
     return this.#u8(1)

@@ -1,5 +1,4 @@
 import type { Link } from '../state/link.ts'
-import { table } from '../state/route.ts'
 import type { Rule } from '../state/rule.ts'
 import { selectEnis } from './enis.ts'
 import { everyNumbers } from './ownership.ts'
@@ -16,27 +15,29 @@ export interface Interest {
   readonly protocols: readonly number[]
 }
 
-/** Tells from links and rules which routes matter. */
+/**
+ * Tells from links and rules which routes matter. A thorough look finds ours in every table of the band; otherwise the
+ * tables that rules or the last pass name are enough, and much cheaper: the kernel walks every route for a protocol.
+ */
 export function interestOf(
   links: readonly Link[],
   rules: readonly Rule[],
   settings: Settings,
   remembered: Tables,
+  thorough: boolean,
 ): Interest {
   const { enis } = selectEnis(links, settings)
-  if (enis.length < 2) {
-    return ourInterest(settings)
-  }
-  const named = rules.map((rule) => rule.table).filter((number) => inTableBand(settings.numbers, number))
-  const given = [...remembered.values()].map((assignment) => assignment.table)
+  const active = enis.length >= 2
   const managed = enis.filter((eni) => eni.managed)
-  const unassigned = managed.some(({ link }) => !remembered.has(link.index))
+  const unassigned = active && managed.some(({ link }) => !remembered.has(link.index))
   const candidates = unassigned ? managed.length + spareTables : 0
   const free = Array.from({ length: candidates }, (_, i) => settings.numbers.tableBase + i)
+  const named = rules.map((rule) => rule.table).filter((number) => inTableBand(settings.numbers, number))
+  const given = [...remembered.values()].map((assignment) => assignment.table)
   return {
-    mainThrough: enis.map(({ link }) => link.index),
-    tables: [...new Set([...named, ...given, ...free])].filter((number) => number !== table.main),
-    protocols: ourInterest(settings).protocols,
+    mainThrough: active ? enis.map(({ link }) => link.index) : [],
+    tables: [...new Set([...named, ...given, ...free])],
+    protocols: thorough ? ourInterest(settings).protocols : [],
   }
 }
 
