@@ -66,7 +66,7 @@ function sharedAddresses(desired: Desired): Conflict[] {
       const owner = owners.get(address)
       if (owner === undefined) {
         owners.set(address, eni.link.name)
-      } else {
+      } else if (owner !== eni.link.name) {
         found.push({
           object: `address ${address}`,
           problem: `both ${owner} and ${eni.link.name} have it; it is routed through ${owner}`,

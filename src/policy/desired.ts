@@ -1,6 +1,6 @@
 import { type Family, families } from '../state/ip.ts'
 import { hostPrefix } from '../state/prefix.ts'
-import { table } from '../state/route.ts'
+import { type Route, table } from '../state/route.ts'
 import type { Rule } from '../state/rule.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import { type Eni, type PassedOver, selectEnis } from './enis.ts'
@@ -61,7 +61,9 @@ export function desiredState(snapshot: Snapshot, settings: Settings, remembered:
     return { ...nothingDesired, enis: enis.map((eni) => ({ eni, routing: [] })), passedOver }
   }
   const tables = assignTables(snapshot, enis, settings, remembered)
-  const plans = enis.map((eni) => planEni(snapshot, settings, enis, eni, tables.get(eni.link.index)?.table))
+  const parts = enis.map((eni) => ({ eni, families: families.map((family) => eniFamily(snapshot, eni, family)) }))
+  const world = { snapshot, settings, parts, mainRoutes: snapshot.routes.filter((route) => route.table === table.main) }
+  const plans = parts.map((part) => planEni(world, part, tables.get(part.eni.link.index)?.table))
   const { linkGroup } = settings.numbers
   return {
     active: true,
@@ -80,45 +82,43 @@ interface EniWants {
   readonly rules: readonly WantedRule[]
 }
 
-function planEni(
-  snapshot: Snapshot,
-  settings: Settings,
-  enis: readonly Eni[],
-  eni: Eni,
-  number: number | undefined,
-): EniWants {
+/** What the plan of one ENI is made from. */
+interface World {
+  readonly snapshot: Snapshot
+  readonly settings: Settings
+  readonly parts: readonly EniParts[]
+  readonly mainRoutes: readonly Route[]
+}
+
+interface EniParts {
+  readonly eni: Eni
+  readonly families: readonly EniFamily[]
+}
+
+function planEni(world: World, { eni, families }: EniParts, number: number | undefined): EniWants {
   if (number === undefined) {
     return { plan: { eni, routing: [] }, routes: [], rules: [] }
   }
-  const parts = families
-    .map((family) => planFamily(snapshot, settings, enis, eni, family, number))
-    .filter((part) => part !== undefined)
+  const wants = families
+    .filter(({ addresses }) => addresses.length > 0)
+    .map((part) => planFamily(world, eni, part, number))
   return {
-    plan: { eni, table: number, routing: parts.map(({ routing }) => routing) },
-    routes: parts.flatMap(({ routes }) => routes),
-    rules: parts.flatMap(({ rules }) => rules),
+    plan: { eni, table: number, routing: wants.map(({ routing }) => routing) },
+    routes: wants.flatMap(({ routes }) => routes),
+    rules: wants.flatMap(({ rules }) => rules),
   }
 }
 
-function planFamily(
-  snapshot: Snapshot,
-  settings: Settings,
-  enis: readonly Eni[],
-  eni: Eni,
-  family: Family,
-  number: number,
-) {
-  const part = eniFamily(snapshot, eni, family)
-  if (part.addresses.length === 0) {
-    return undefined
-  }
-  const siblings = enis.filter(({ link }) => link !== eni.link).map((other) => eniFamily(snapshot, other, family))
-  const mainRoutes = snapshot.routes.filter((route) => route.table === table.main)
+function planFamily({ snapshot, settings, parts, mainRoutes }: World, eni: Eni, part: EniFamily, number: number) {
+  const siblings = parts
+    .filter((other) => other.eni !== eni)
+    .flatMap((other) => other.families.filter(({ family }) => family === part.family))
   const present = snapshot.routes.filter((route) => route.table === number && isOurRoute(settings, route))
   const gateway = chooseGateway(part, siblings, mainRoutes, present)
   const target = { table: number, protocol: settings.numbers.protocol }
+  const addresses = part.addresses.map(({ address }) => address)
   return {
-    routing: { family, addresses: part.addresses.map(({ address }) => address), ...(gateway ? { gateway } : {}) },
+    routing: { family: part.family, addresses, ...(gateway ? { gateway } : {}) },
     // The kernel refuses routes through a link that is down; the rules can wait for it.
     routes: eni.link.up ? wantedRoutes(part, siblings, gateway, mainRoutes, target) : [],
     rules: wantedRules(part, eni, number, settings),

@@ -1,5 +1,5 @@
 import { scope } from '../state/address.ts'
-import { addressBits } from '../state/ip.ts'
+import { addressBits, type Family, familyOf } from '../state/ip.ts'
 import { contains, hostPrefix, type Prefix, parsePrefix, prefixKey } from '../state/prefix.ts'
 import { type Nexthop, type Route, table } from '../state/route.ts'
 import { type EniFamily, type Gateway, isLinkLocal } from './gateway.ts'
@@ -47,17 +47,21 @@ export function wantedRoutes(
   if (eni.family === 6) {
     put(parsePrefix('fe80::/64') as Prefix, { onlink: false }, 'neighbours on the link')
   }
+  const putRouter = ({ gateway, onlink }: Omit<Nexthop, 'weight' | 'oif'>) => {
+    if (gateway && !onlink && !reachable(gateway, eni.family, [...wanted.values()])) {
+      put(hostPrefix(gateway), { onlink: false }, 'the router, outside every subnet of the ENI')
+    }
+  }
   for (const followed of followedRoutes(eni, siblings, mainRoutes)) {
+    putRouter(followed.hop)
     put(followed.route.destination, followed.hop, followed.why, {
       metrics: followed.route.metrics,
       ...ipv4Source(eni, ownAddress(eni, followed.route.prefsrc)),
     })
   }
-  if (gateway?.address && !reachable(gateway.address, [...wanted.values()])) {
-    put(hostPrefix(gateway.address), { onlink: false }, 'the router, outside every subnet of the ENI')
-  }
   if (gateway) {
     const hop = gateway.address ? { gateway: gateway.address, onlink: false } : { onlink: false }
+    putRouter(hop)
     put(everything(eni), hop, gateway.from, { metrics: gateway.metrics })
   }
   return [...wanted.values()]
@@ -97,8 +101,10 @@ const ipv4Source = (eni: EniFamily, source: string | undefined): Partial<Route> 
 const ownAddress = (eni: EniFamily, address: string | undefined): string | undefined =>
   eni.addresses.some((own) => own.address === address) ? address : undefined
 
-const reachable = (gateway: string, routes: readonly WantedRoute[]): boolean =>
+/** An IPv6 router of IPv4 routes (RFC 8950) is a neighbour: an IPv4 table has no route to it. */
+const reachable = (gateway: string, family: Family, routes: readonly WantedRoute[]): boolean =>
   isLinkLocal(gateway) ||
+  familyOf(gateway) !== family ||
   routes.some(({ route }) => !route.nexthops[0]?.gateway && contains(route.destination, gateway))
 
 interface Followed {

@@ -26,7 +26,7 @@ export function assignTables(snapshot: Snapshot, enis: readonly Eni[], settings:
   const candidates = enis.filter(
     (eni) =>
       eni.managed &&
-      (rememberedTable(eni, remembered) !== undefined ||
+      (rememberedTable(remembered)(eni) !== undefined ||
         snapshot.addresses.some((a) => a.linkIndex === eni.link.index && isRoutable(a))),
   )
   const assigned = new Map<number, TableAssignment>()
@@ -37,8 +37,11 @@ export function assignTables(snapshot: Snapshot, enis: readonly Eni[], settings:
       assigned.set(eni.link.index, { mac: eni.link.mac, table: number })
     }
   }
-  for (const eni of candidates) {
-    give(eni, rememberedTable(eni, remembered) ?? tableInKernel(snapshot, eni, settings))
+  // Evidence by its strength, of one kind for every ENI: an address that moved, or that two ENIs have, gives no table away.
+  for (const known of [rememberedTable(remembered), ...tablesInKernel(snapshot, settings)]) {
+    for (const eni of candidates.filter(({ link }) => !assigned.has(link.index))) {
+      give(eni, known(eni))
+    }
   }
   const foreign = foreignTables(snapshot, settings)
   for (const eni of primaryFirst(snapshot, candidates)) {
@@ -49,23 +52,26 @@ export function assignTables(snapshot: Snapshot, enis: readonly Eni[], settings:
   return assigned
 }
 
-function rememberedTable({ link }: Eni, remembered: Tables): number | undefined {
-  const last = remembered.get(link.index)
-  return last?.mac === link.mac ? last.table : undefined
-}
+type TableOf = (eni: Eni) => number | undefined
 
-/** The table that routes or rules of ours already tie to the ENI: after a restart the kernel is all that is known. */
-function tableInKernel(snapshot: Snapshot, { link }: Eni, settings: Settings): number | undefined {
-  const route = snapshot.routes.find(
-    (r) => isOurRoute(settings, r) && r.nexthops.length === 1 && r.nexthops[0]?.oif === link.index,
-  )
-  if (route) {
-    return route.table
+const rememberedTable =
+  (remembered: Tables): TableOf =>
+  ({ link }) => {
+    const last = remembered.get(link.index)
+    return last?.mac === link.mac ? last.table : undefined
   }
-  const own = new Set(snapshot.addresses.filter((a) => a.linkIndex === link.index).map((a) => a.address))
-  const ours = snapshot.rules.filter((rule) => rule.table !== table.main && isOurRule(settings, rule))
-  const rule = ours.find((r) => r.source && own.has(r.source.address)) ?? ours.find((r) => r.oif === link.name)
-  return rule?.table
+
+/** The table that routes or rules of ours already tie to an ENI: after a restart the kernel is all that is known. */
+function tablesInKernel(snapshot: Snapshot, settings: Settings): readonly TableOf[] {
+  const routes = snapshot.routes.filter((route) => route.nexthops.length === 1 && isOurRoute(settings, route))
+  const rules = snapshot.rules.filter((rule) => rule.table !== table.main && isOurRule(settings, rule))
+  const has = ({ link }: Eni, address: string | undefined) =>
+    snapshot.addresses.some((own) => own.linkIndex === link.index && own.address === address)
+  return [
+    ({ link }) => routes.find((route) => route.nexthops[0]?.oif === link.index)?.table,
+    (eni) => rules.find((rule) => has(eni, rule.source?.address))?.table,
+    ({ link }) => rules.find((rule) => rule.oif === link.name)?.table,
+  ]
 }
 
 function foreignTables(snapshot: Snapshot, settings: Settings): Set<number> {
