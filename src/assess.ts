@@ -1,11 +1,13 @@
 import type { Kernel } from './kernel/port.ts'
+import { look } from './look.ts'
 import type { Desired } from './policy/desired.ts'
 import { type Problem, problems } from './policy/health.ts'
-import { judge, questions, type WrongOutcome } from './policy/outcome.ts'
+import { judge, type WrongOutcome } from './policy/outcome.ts'
+import { questions } from './policy/questions.ts'
 import type { Settings } from './policy/settings.ts'
 import type { Tables } from './policy/tables.ts'
-import { look } from './reconcile.ts'
 import type { Change } from './state/change.ts'
+import { families } from './state/ip.ts'
 import type { Snapshot } from './state/snapshot.ts'
 
 /** The present state, judged, with nothing changed. */
@@ -25,7 +27,13 @@ export function assess(kernel: Kernel, settings: Settings, tables: Tables): Asse
 }
 
 /** Asks the kernel by which way packets would leave, and returns the ways that are wrong. */
-export const prove = (kernel: Kernel, snapshot: Snapshot, desired: Desired, settings: Settings): WrongOutcome[] =>
-  questions(desired, snapshot)
-    .map((question) => judge(question, kernel.ask(question), snapshot, desired, settings))
+export function prove(kernel: Kernel, snapshot: Snapshot, desired: Desired, settings: Settings): WrongOutcome[] {
+  const answers = questions(desired, snapshot, settings).map((question) => ({ question, answer: kernel.ask(question) }))
+  const refused = families.filter((family) =>
+    answers.some(({ question, answer }) => question.family === family && 'error' in answer),
+  )
+  const refusing = refused.flatMap((family) => kernel.refusingRoutes(family))
+  return answers
+    .map(({ question, answer }) => judge(question, answer, { snapshot, desired, settings, refusing }))
     .filter((wrong) => wrong !== undefined)
+}

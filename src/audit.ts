@@ -1,9 +1,7 @@
 import type { Log } from './log.ts'
 import type { Problem } from './policy/health.ts'
 import type { Applied, PassOutcome } from './reconcile.ts'
-import { type Change, changeKey, formatChange, takesAway } from './state/change.ts'
-import { routeIdentity } from './state/route.ts'
-import { ruleKey } from './state/rule.ts'
+import { type Change, changeKey, formatChange } from './state/change.ts'
 import { linkNamer } from './state/snapshot.ts'
 
 /** ms that the kernel may refuse a change before it is told: an address is announced before it can be used. */
@@ -12,8 +10,6 @@ const refusalPatience = 300
 /** Writes down what the daemon does: one record for one change, and none where nothing changed. */
 export class Audit {
   readonly #log: Log
-  /** Objects that were verified to be in the kernel: if one has to be put there again, somebody took it. */
-  #standing: ReadonlySet<string> = new Set()
   readonly #refusedSince = new Map<string, { at: number; told: boolean }>()
   #problems = new Map<string, Problem>()
 
@@ -26,14 +22,13 @@ export class Audit {
     const { pass, hint, durationUs, now } = circumstances
     const linkName = linkNamer(outcome.snapshot)
     const taken = outcome.applied.filter(({ result }) => result.done && !result.already)
-    for (const { change } of taken) {
-      const cause = this.#causeOf(change, hint)
+    for (const { change, repair } of taken) {
+      const cause = repair ? `restored (${hint}): ${change.cause}` : change.cause
       const command = formatChange(change, linkName)
       this.#log.info({ event: 'change', ...fieldsOf(change, linkName), command, cause, pass, result: 'done' }, command)
     }
     this.#tellRefusals(outcome.refused, linkName, pass, now)
     if (taken.length > 0) {
-      this.#standing = new Set([...outcome.desired.rules.map(({ rule }) => ruleKey(rule)), ...routeIdentities(outcome)])
       const summary = `${taken.length} ${taken.length === 1 ? 'change' : 'changes'} in ${(durationUs / 1000).toFixed(1)} ms, ${outcome.verified ? 'verified' : 'more is pending'}`
       this.#log.info({ event: 'pass', pass, changes: taken.length, verified: outcome.verified, durationUs }, summary)
     }
@@ -53,13 +48,6 @@ export class Audit {
       }
     }
     this.#problems = present
-  }
-
-  #causeOf(change: Change, hint: string): string {
-    const stood =
-      (change.kind === 'rule' && this.#standing.has(ruleKey(change.rule))) ||
-      (change.kind === 'route' && this.#standing.has(routeIdentity(change.route)))
-    return stood && !takesAway(change) ? `restored (${hint}): ${change.cause}` : change.cause
   }
 
   #tellRefusals(refused: readonly Applied[], linkName: (index: number) => string, pass: number, now: number): void {
@@ -90,8 +78,6 @@ export class Audit {
     }
   }
 }
-
-const routeIdentities = ({ desired }: PassOutcome): string[] => desired.routes.map(({ route }) => routeIdentity(route))
 
 function fieldsOf(change: Change, linkName: (index: number) => string) {
   const action = change.op === 'set' || change.op === 'reset' ? 'replace' : change.op

@@ -24,6 +24,6 @@ export function cleanup(kernel: Kernel, settings: Settings, rounds: number): Cle
       return { snapshot, applied, left }
     }
     const results = kernel.apply(left)
-    applied.push(...left.flatMap((change, i) => (results[i] ? [{ change, result: results[i] }] : [])))
+    applied.push(...left.flatMap((change, i) => (results[i] ? [{ change, result: results[i], repair: false }] : [])))
   }
 }

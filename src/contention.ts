@@ -3,11 +3,18 @@
  * further repair waits twice as long as the one before. Pure: the clock comes in as a value, in ms.
  */
 interface Fight {
+  label: Label
   level: number
   at: number
   /** Repairs since the last quiet time. */
   repairs: number
   allowedAt: number
+}
+
+/** For people: the command that puts the object back, and what was heard of the other party last. */
+export interface Label {
+  readonly object: string
+  readonly by: string
 }
 
 /** Repairs at once before any wait: an operator's script may flush a table a few times; a fight has no end. */
@@ -25,9 +32,10 @@ export class Contention {
   readonly #fights = new Map<string, Fight>()
 
   /** Notes that the object was put right. */
-  repaired(key: string, now: number): void {
+  repaired(key: string, label: Label, now: number): void {
     const last = this.#fights.get(key)
-    const fight = last && now - last.at < quiet ? last : { level: 0, at: now, repairs: 0, allowedAt: now }
+    const fight = last && now - last.at < quiet ? last : { label, level: 0, at: now, repairs: 0, allowedAt: now }
+    fight.label = label
     fight.level = Math.max(0, fight.level - (now - fight.at) / leak) + 1
     fight.at = now
     fight.repairs += 1
@@ -47,16 +55,15 @@ export class Contention {
     return waits.length === 0 ? undefined : Math.min(...waits)
   }
 
-  /** Keys of the objects that are being fought over, with the repairs so far. Forgets those that are quiet. */
-  contested(now: number): ReadonlyMap<string, number> {
-    const contested = new Map<string, number>()
-    for (const [key, { at, repairs }] of this.#fights) {
+  /** The objects that are being fought over, with the repairs so far. Forgets those that are quiet. */
+  contested(now: number): (Label & { readonly repairs: number })[] {
+    for (const [key, { at }] of this.#fights) {
       if (now - at >= quiet) {
         this.#fights.delete(key)
-      } else if (repairs > reportedFrom) {
-        contested.set(key, repairs)
       }
     }
-    return contested
+    return [...this.#fights.values()]
+      .filter(({ repairs }) => repairs > reportedFrom)
+      .map(({ label, repairs }) => ({ ...label, repairs }))
   }
 }

@@ -9,9 +9,8 @@ import type { Hint, Kernel } from './kernel/port.ts'
 import type { Log } from './log.ts'
 import { type EventSketch, type Urgency, urgencyOf } from './policy/relevance.ts'
 import { inTableBand, type Settings } from './policy/settings.ts'
-import type { Tables } from './policy/tables.ts'
-import { type PassOutcome, reconcile } from './reconcile.ts'
-import { type Change, formatChange } from './state/change.ts'
+import { type Memory, noMemory, type PassOutcome, reconcile } from './reconcile.ts'
+import { type Change, formatChange, takesAway } from './state/change.ts'
 import { linkNamer } from './state/snapshot.ts'
 import { Waker } from './waker.ts'
 
@@ -34,7 +33,7 @@ export class Daemon {
   readonly #since = new Date()
   #config: Config
   #settings: Settings
-  #tables: Tables = new Map()
+  #memory: Memory = noMemory
   #enis: ReadonlySet<number> = new Set()
   #hint = 'start'
   #judgementDue = true
@@ -70,9 +69,9 @@ export class Daemon {
 
   /** Goes on under another configuration; what the old one put under other numbers is taken away once the new stands. */
   reconfigure(config: Config): void {
-    const { numbers, retired } = this.#settings
+    const { numbers, include, retired } = this.#settings
     this.#config = config
-    this.#settings = settingsOf(config, [...retired, numbers])
+    this.#settings = settingsOf(config, [...retired, { numbers, include }])
     this.#log.level = config.log.level
     this.#lookThoroughly('the configuration was read again')
   }
@@ -99,7 +98,6 @@ export class Daemon {
   }
 
   report(): DaemonReport {
-    const contested = this.#contention.contested(performance.now())
     return {
       pid: process.pid,
       version: this.#version,
@@ -116,15 +114,15 @@ export class Daemon {
             },
           }
         : {}),
-      contested: [...contested].map(([object, repairs]) => ({ object, repairs })),
-      tables: [...this.#tables].map(([linkIndex, { mac, table }]) => ({ linkIndex, mac, table })),
+      contested: this.#contention.contested(performance.now()),
+      tables: [...this.#memory.tables].map(([linkIndex, { mac, table }]) => ({ linkIndex, mac, table })),
     }
   }
 
   /** A route in a table of the band that no ENI has is found by a thorough look alone. */
   #urgencyOf(event: EventSketch): Urgency {
     const { kind, table } = event
-    const known = kind !== 'route' || [...this.#tables.values()].some((assignment) => assignment.table === table)
+    const known = kind !== 'route' || [...this.#memory.tables.values()].some((assignment) => assignment.table === table)
     this.#thorough ||= !known && table !== undefined && inTableBand(this.#settings.numbers, table)
     return urgencyOf(event, this.#enis, this.#settings)
   }
@@ -151,16 +149,20 @@ export class Daemon {
 
   #pass(): void {
     const started = performance.now()
+    const thorough = this.#thorough
     try {
       const outcome = reconcile({
         kernel: this.#kernel,
         settings: this.#settings,
-        tables: this.#tables,
+        memory: this.#memory,
         contention: this.#contention,
-        thorough: this.#thorough,
+        thorough,
+        hint: this.#hint,
         now: started,
       })
-      this.#thorough = false
+      // A cheap look would not find again what the kernel did not let go.
+      this.#thorough = outcome.refused.some(({ change }) => takesAway(change))
+      this.#forgetRetired(outcome, thorough)
       this.#conclude(outcome, started)
       this.#retryLater(outcome)
     } catch (error) {
@@ -183,9 +185,8 @@ export class Daemon {
     const { snapshot, desired, applied } = outcome
     const now = performance.now()
     this.#passes++
-    this.#tables = desired.tables
+    this.#memory = outcome.memory
     this.#enis = new Set(desired.enis.map(({ eni }) => eni.link.index))
-    this.#settings = outcome.verified ? { ...this.#settings, retired: [] } : this.#settings
     const durationUs = Math.round((now - started) * 1000)
     this.#audit.pass(outcome, { pass: this.#passes, hint: this.#hint, durationUs, now })
     const last = applied.findLast(({ result }) => result.done && !result.already)
@@ -204,6 +205,13 @@ export class Daemon {
     this.#health.note(outcome, this.#settings, last !== undefined || this.#judgementDue)
     this.#judgementDue = false
     this.#tellReady(outcome)
+  }
+
+  /** Earlier numbers are forgotten, and what has them is foreign, once a whole look at everything finds nothing to do. */
+  #forgetRetired({ snapshot, applied, verified }: PassOutcome, thorough: boolean): void {
+    if (thorough && verified && applied.length === 0 && !snapshot.torn) {
+      this.#settings = { ...this.#settings, retired: [] }
+    }
   }
 
   #tellReady({ desired, verified }: PassOutcome): void {

@@ -1,6 +1,6 @@
 import { prove } from './assess.ts'
 import type { Audit } from './audit.ts'
-import type { Contention } from './contention.ts'
+import type { Contention, Label } from './contention.ts'
 import type { Kernel } from './kernel/port.ts'
 import { type Problem, problems } from './policy/health.ts'
 import type { Settings } from './policy/settings.ts'
@@ -70,7 +70,7 @@ export class Health {
     const suspects = prove(this.#kernel, snapshot, desired, this.#settings)
     const outcomes = suspects.filter(({ fate }) => this.#suspected.has(fate))
     this.#suspected = new Set(suspects.map(({ fate }) => fate))
-    const contested = this.#contested()
+    const contested = this.#contention.contested(performance.now())
     this.#problems = [
       ...problems({ snapshot, desired, outcomes, refusals: [] }, this.#settings),
       ...contested.map(contestedProblem),
@@ -82,14 +82,10 @@ export class Health {
       this.#judgeIn(whileContested)
     }
   }
-
-  #contested(): string[] {
-    return [...this.#contention.contested(performance.now()).keys()]
-  }
 }
 
-const contestedProblem = (object: string): Problem => ({
+const contestedProblem = ({ object, by }: Label): Problem => ({
   severity: 'warning',
-  problem: `contested: somebody keeps undoing "${object}"`,
-  remedy: 'find out who, with: ip monitor rule route; it is put back ever more slowly until that ends',
+  problem: `contested: somebody keeps undoing "${object}" (last: ${by})`,
+  remedy: 'stop that program from doing so; until then it is put back, ever more slowly',
 })

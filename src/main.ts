@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './early.ts'
 import { parseArguments } from './commands/parser.ts'
 import { ConfigError } from './config/fault.ts'
 import { ExitError, exit } from './exit.ts'

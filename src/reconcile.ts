@@ -1,24 +1,32 @@
 import type { Contention } from './contention.ts'
-import type { ChangeResult, Kernel } from './kernel/port.ts'
-import { type Desired, desiredState } from './policy/desired.ts'
-import { diff } from './policy/diff.ts'
-import { interestOf } from './policy/interest.ts'
-import type { Settings } from './policy/settings.ts'
+import type { ChangeResult } from './kernel/port.ts'
+import { type Look, type LookInput, look } from './look.ts'
 import type { Tables } from './policy/tables.ts'
-import { type Change, changeKey, takesAway } from './state/change.ts'
-import type { Snapshot } from './state/snapshot.ts'
+import { type Change, changeKey, formatChange, groupKey, objectKey, takesAway } from './state/change.ts'
+import { routeIdentity } from './state/route.ts'
+import { ruleKey } from './state/rule.ts'
+import { linkNamer } from './state/snapshot.ts'
+
+/** What a process remembers from one pass to the next. All of it can be lost: the kernel is the database. */
+export interface Memory {
+  readonly tables: Tables
+  /** Objects that are desired and were seen in the kernel: if one has to be put there again, somebody took it. */
+  readonly standing: ReadonlySet<string>
+}
+
+export const noMemory: Memory = { tables: new Map(), standing: new Set() }
 
 /** A change that was sent to the kernel, and what became of it. */
 export interface Applied {
   readonly change: Change
   readonly result: ChangeResult
+  /** The object stood before: this was a repair. */
+  readonly repair: boolean
 }
 
-/** What one pass found and did. */
-export interface PassOutcome {
-  /** The kernel as last observed, and what it should be; `desired.tables` is what the next pass has to remember. */
-  readonly snapshot: Snapshot
-  readonly desired: Desired
+/** What one pass found and did; `pending` is what it left. */
+export interface PassOutcome extends Look {
+  readonly memory: Memory
   /** In the order in which they were applied. */
   readonly applied: readonly Applied[]
   /** Changes that are still pending after the pass because the kernel refuses them. */
@@ -29,14 +37,11 @@ export interface PassOutcome {
   readonly verified: boolean
 }
 
-export interface PassInput {
-  readonly kernel: Kernel
-  readonly settings: Settings
-  /** The tables of the last pass. */
-  readonly tables: Tables
+export interface PassInput extends Omit<LookInput, 'tables'> {
+  readonly memory: Memory
   readonly contention: Contention
-  /** Read everything anew, in every table. */
-  readonly thorough: boolean
+  /** What led to the pass, for people. */
+  readonly hint: string
   /** ms of a monotonic clock. */
   readonly now: number
 }
@@ -51,51 +56,80 @@ const rounds = 4
 export function reconcile(input: PassInput): PassOutcome {
   const applied: Applied[] = []
   let failures = new Map<string, Applied>()
+  let seen = look({ ...input, tables: input.memory.tables })
   for (let round = 1; ; round++) {
-    // What a pass itself does touches nothing of main, so the look that verifies can use what the first one read of it.
-    const { snapshot, desired, pending } = look(round === 1 ? input : { ...input, thorough: false })
-    const { due, withheld } = split(pending, input)
+    const { due, withheld } = split(seen.pending, input)
     const refused = due.map((change) => failures.get(changeKey(change))).filter((failure) => failure !== undefined)
     // The same refusals again, and nothing new: more rounds would tell the same.
     if (due.length === 0 || refused.length === due.length || round === rounds) {
-      return { snapshot, desired, applied, refused, withheld, verified: pending.length === 0 }
+      return { ...conclude(seen, applied, input), refused, withheld, verified: seen.pending.length === 0 }
     }
-    const results = input.kernel.apply(due)
-    const round_ = due.map((change, i): Applied => ({ change, result: results[i] as ChangeResult }))
-    applied.push(...round_)
-    failures = new Map(round_.filter(({ result }) => !result.done).map((entry) => [changeKey(entry.change), entry]))
-    noteRepairs(round_, input)
+    const made = make(due, input)
+    applied.push(...made)
+    failures = new Map(made.filter(({ result }) => !result.done).map((entry) => [changeKey(entry.change), entry]))
+    noteRepairs(made, seen, input)
+    const next = lookAgain(made, seen, input)
+    if (!next) {
+      return { ...conclude(seen, applied, input), refused: [], withheld: [], verified: false }
+    }
+    seen = next
   }
+}
+
+function make(due: readonly Change[], { kernel, memory }: PassInput): Applied[] {
+  const results = kernel.apply(due)
+  return due.map((change, i) => ({
+    change,
+    result: results[i] as ChangeResult,
+    repair: !takesAway(change) && memory.standing.has(objectKey(change)),
+  }))
 }
 
 /**
- * The changes that would be made now, without making them. What is to be taken away is taken away on a thorough look
- * only: what is kept from earlier ones may be short of something. @throws {NetlinkError}
+ * What was done must be told, even where the kernel can't be read just now: the next pass finds out why. What a pass
+ * itself does touches nothing of main, so the look that verifies can use what the first one read of it; but what the
+ * kernel would not let go may lie where only a thorough look finds it again.
  */
-export function look(input: Pick<PassInput, 'kernel' | 'settings' | 'tables' | 'thorough'>): Look {
-  const { kernel, settings, tables, thorough } = input
-  const snapshot = kernel.observe((links, rules) => interestOf(links, rules, settings, tables, thorough), thorough)
-  const desired = desiredState(snapshot, settings, tables)
-  const pending = diff(snapshot, desired, settings)
-  return !thorough && pending.some(takesAway) ? look({ ...input, thorough: true }) : { snapshot, desired, pending }
-}
-
-interface Look {
-  readonly snapshot: Snapshot
-  readonly desired: Desired
-  readonly pending: readonly Change[]
+function lookAgain(made: readonly Applied[], { desired }: Look, input: PassInput): Look | undefined {
+  const thorough = made.some(({ change, result }) => takesAway(change) && !result.done)
+  try {
+    return look({ ...input, tables: desired.tables, thorough })
+  } catch {
+    return undefined
+  }
 }
 
 function split(pending: readonly Change[], { contention, now }: PassInput) {
-  const due = pending.filter((change) => contention.allows(changeKey(change), now))
+  const due = pending.filter((change) => takesAway(change) || contention.allows(objectKey(change), now))
   return { due, withheld: due.length === pending.length ? [] : pending.filter((change) => !due.includes(change)) }
 }
 
-/** What was put there is ours to defend; what was taken away is not fought over. */
-function noteRepairs(applied: readonly Applied[], { contention, now }: PassInput): void {
-  for (const { change, result } of applied) {
-    if (result.done && !result.already && !takesAway(change)) {
-      contention.repaired(changeKey(change), now)
+/** What stood and was put there again is ours to defend; what was taken away is not fought over. */
+function noteRepairs(made: readonly Applied[], { snapshot }: Look, { contention, hint, now }: PassInput): void {
+  const linkName = linkNamer(snapshot)
+  for (const { change, result, repair } of made) {
+    if (repair && result.done && !result.already) {
+      contention.repaired(objectKey(change), { object: formatChange(change, linkName), by: hint }, now)
     }
   }
+}
+
+function conclude(seen: Look, applied: readonly Applied[], { memory }: PassInput) {
+  const standing = applied.length === 0 && memory.standing.size > 0 ? memory.standing : standingAfter(seen, memory)
+  return { ...seen, applied, memory: { tables: seen.desired.tables, standing } }
+}
+
+/** What is desired and was seen, now or before: what the kernel refuses never stood. */
+function standingAfter({ snapshot, desired }: Look, { standing }: Memory): ReadonlySet<string> {
+  const seen = new Set([
+    ...snapshot.rules.map(ruleKey),
+    ...snapshot.routes.map(routeIdentity),
+    ...snapshot.links.map((link) => groupKey(link.index, link.group)),
+  ])
+  const wanted = [
+    ...desired.rules.map(({ rule }) => ruleKey(rule)),
+    ...desired.routes.map(({ route }) => routeIdentity(route)),
+    ...[...desired.groups].map(([index, group]) => groupKey(index, group)),
+  ]
+  return new Set(wanted.filter((key) => seen.has(key) || standing.has(key)))
 }

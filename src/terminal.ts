@@ -25,10 +25,8 @@ export function paint(colour: boolean): Record<'bold' | 'dim' | 'red' | 'green' 
 /** Rows as aligned columns, two spaces apart; nothing trails. Widths count characters without colour codes. */
 export function columns(rows: readonly (readonly string[])[]): string[] {
   const visible = (text: string) => stripVTControlCharacters(text).length
-  const widths = rows.reduce<number[]>(
-    (widest, row) => row.map((cell, i) => Math.max(visible(cell), widest[i] ?? 0)),
-    [],
-  )
+  const count = Math.max(0, ...rows.map((row) => row.length))
+  const widths = Array.from({ length: count }, (_, i) => Math.max(...rows.map((row) => visible(row[i] ?? ''))))
   return rows.map((row) =>
     row
       .map((cell, i) => cell + ' '.repeat((widths[i] ?? 0) - visible(cell)))

@@ -4,7 +4,7 @@ import { Contention } from '../contention.ts'
 import { exit } from '../exit.ts'
 import { type Problem, problems } from '../policy/health.ts'
 import { requireNetAdmin } from '../privilege.ts'
-import { type Applied, type PassOutcome, reconcile } from '../reconcile.ts'
+import { type Applied, type Memory, noMemory, type PassOutcome, reconcile } from '../reconcile.ts'
 import { linkNamer } from '../state/snapshot.ts'
 import { paint, wantsColour } from '../terminal.ts'
 import { changeJson, planLine, print, printJson, problemLines } from './output.ts'
@@ -30,12 +30,20 @@ async function passUntilDone({ kernel, settings, tables }: Session) {
   const contention = new Contention()
   const deadline = performance.now() + patience
   const applied: Applied[] = []
-  let remembered = tables
+  let memory: Memory = { ...noMemory, tables }
   let told: string | undefined
   for (;;) {
-    const outcome = reconcile({ kernel, settings, tables: remembered, contention, thorough: true, now: performance.now() })
+    const outcome = reconcile({
+      kernel,
+      settings,
+      memory,
+      contention,
+      thorough: true,
+      hint: 'apply',
+      now: performance.now(),
+    })
     applied.push(...outcome.applied.filter(({ result }) => result.done && !result.already))
-    remembered = outcome.desired.tables
+    memory = outcome.memory
     const waiting = waitingFor(outcome)
     if (waiting === undefined || performance.now() > deadline) {
       return { outcome, applied }

@@ -1,5 +1,5 @@
 import { exit } from '../exit.ts'
-import { look } from '../reconcile.ts'
+import { look } from '../look.ts'
 import { linkNamer } from '../state/snapshot.ts'
 import { changeJson, planLine, print, printJson } from './output.ts'
 import { type CommonOptions, withSession } from './session.ts'

@@ -3,6 +3,7 @@ import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import { Daemon } from '../daemon.ts'
 import { exit } from '../exit.ts'
+import { onHangup } from '../instance/hangup.ts'
 import { lockNamespace } from '../instance/lock.ts'
 import { serveReport } from '../instance/report.ts'
 import { openKernel } from '../kernel/netlink.ts'
@@ -17,18 +18,19 @@ export async function run(options: CommonOptions): Promise<number> {
   requireNetAdmin('run')
   // The audit of other programs names a process by its title, and this one's thread is called "MainThread" otherwise.
   process.title = 'eni-routed'
-  lockNamespace()
+  const unlock = lockNamespace()
   const log = createLog(config.log.level)
   log.info({ event: 'start', version, pid: process.pid }, `eni-routed ${version} starts as process ${process.pid}`)
   const daemon = new Daemon({ kernel: openKernel(), config, log, version })
   const server = serveReport(() => daemon.report(), log)
-  process.on('SIGHUP', () => reload(daemon, options, log))
   const stopped = stopSignal()
   daemon.start()
+  onHangup(() => reload(daemon, options, log))
   const signal = await stopped
   log.info({ event: 'stop', signal }, `stopping on ${signal}`)
   daemon.stop()
   server.close()
+  unlock()
   return exit.ok
 }
 

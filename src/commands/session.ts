@@ -2,6 +2,7 @@ import { type Assessment, assess } from '../assess.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import { settingsOf } from '../config/settings.ts'
+import { lockHolder } from '../instance/lock.ts'
 import { type DaemonReport, readReport } from '../instance/report.ts'
 import { openKernel } from '../kernel/netlink.ts'
 import type { Kernel } from '../kernel/port.ts'
@@ -21,6 +22,8 @@ export interface Session {
   readonly settings: Settings
   /** The daemon of this network namespace, where one runs. */
   readonly daemon: DaemonReport | undefined
+  /** A process that has the daemon's lock and does not answer. */
+  readonly silentDaemon: number | undefined
   /** The daemon's tables, so that a verb decides as the daemon does. */
   readonly tables: Tables
 }
@@ -29,9 +32,10 @@ export interface Session {
 export async function withSession<T>(options: CommonOptions, work: (session: Session) => T | Promise<T>): Promise<T> {
   const config = loadConfig(options.config)
   const daemon = await readReport()
+  const silentDaemon = daemon ? undefined : lockHolder()
   const kernel = openKernel()
   try {
-    return await work({ kernel, config, settings: settingsOf(config), daemon, tables: tablesOf(daemon) })
+    return await work({ kernel, config, settings: settingsOf(config), daemon, silentDaemon, tables: tablesOf(daemon) })
   } finally {
     kernel.close()
   }

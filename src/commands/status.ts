@@ -39,7 +39,7 @@ function statusJson({ daemon }: Session, { snapshot, desired, pending, problems 
   }
 }
 
-function printStatus({ daemon }: Session, { desired, pending, problems }: Assessment): void {
+function printStatus({ daemon, silentDaemon }: Session, { desired, pending, problems }: Assessment): void {
   const styles = paint(wantsColour(process.stdout))
   const { bold, dim, green, red, yellow } = styles
   const bad = problems.some(({ severity }) => severity === 'error')
@@ -49,9 +49,9 @@ function printStatus({ daemon }: Session, { desired, pending, problems }: Assess
       ? yellow(`${pending.length} changes pending`)
       : green('in sync')
   print(`routing  ${desired.active ? verdict : 'nothing to do: fewer than two ENIs'}`)
-  print(`daemon   ${daemonText(daemon)}`)
-  for (const { object, repairs } of daemon?.contested ?? []) {
-    print(`         ${yellow(`contested: ${object} (put back ${repairs} times)`)}`)
+  print(`daemon   ${daemonText(daemon, silentDaemon)}`)
+  for (const { object, by, repairs } of daemon?.contested ?? []) {
+    print(`         ${yellow(`contested: ${object} (put back ${repairs} times; last: ${by})`)}`)
   }
   if (desired.enis.length > 0) {
     print()
@@ -73,7 +73,10 @@ function printStatus({ daemon }: Session, { desired, pending, problems }: Assess
   }
 }
 
-function daemonText(daemon: Session['daemon']): string {
+function daemonText(daemon: Session['daemon'], silent: number | undefined): string {
+  if (silent !== undefined) {
+    return `process ${silent} does not answer: it hangs, is stopped, or has just started; else restart it with: systemctl restart eni-routed`
+  }
   if (!daemon) {
     return 'does not run here; start it with: systemctl start eni-routed'
   }

@@ -40,7 +40,8 @@ const reason = (code: string | undefined): string =>
 export function parseConfig(text: string, file: string): Config {
   const result = configSchema.safeParse(parseToml(text, file))
   if (!result.success) {
-    throw new ConfigError(result.error.issues.flatMap((issue) => explain(issue, text, file)))
+    const faults = result.error.issues.flatMap((issue) => explain(issue, text, file))
+    throw new ConfigError(faults.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)))
   }
   return result.data
 }

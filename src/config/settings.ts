@@ -1,8 +1,8 @@
-import type { Numbers, Settings } from '../policy/settings.ts'
+import type { Settings } from '../policy/settings.ts'
 import type { Config } from './schema.ts'
 
 /** The part of a configuration that the decisions depend on. */
-export function settingsOf(config: Config, retired: readonly Numbers[] = []): Settings {
+export function settingsOf(config: Config, retired: Settings['retired'] = []): Settings {
   const { routing, interfaces } = config
   return {
     numbers: {

@@ -15,7 +15,7 @@ export const daemonReportSchema = z.object({
   changes: z.number(),
   /** ISO 8601, and the `ip` command. */
   lastChange: z.object({ at: z.string(), command: z.string(), cause: z.string() }).optional(),
-  contested: z.array(z.object({ object: z.string(), repairs: z.number() })),
+  contested: z.array(z.object({ object: z.string(), by: z.string(), repairs: z.number() })),
   tables: z.array(z.object({ linkIndex: z.number(), mac: z.string(), table: z.number() })),
 })
 export type DaemonReport = z.infer<typeof daemonReportSchema>

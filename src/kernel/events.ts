@@ -7,7 +7,7 @@ import { Listener } from '../netlink/listener.ts'
 import { decodeRoute } from '../netlink/route.ts'
 import { decodeRule } from '../netlink/rule.ts'
 import type { EventSketch } from '../policy/relevance.ts'
-import { table } from '../state/route.ts'
+import { routeTypes, table } from '../state/route.ts'
 import type { Hint, Relevance } from './port.ts'
 
 /** Hears the kernel's events, passes on those that matter as hints, and counts the writes of others. */
@@ -83,7 +83,8 @@ export class EventSource {
     if (number === table.main) {
       this.#onTouched(linkIndex)
     }
-    const anyLink = linkIndex === undefined
+    // A route that refuses packets leaves by no link, and needs no look at once.
+    const anyLink = linkIndex === undefined && routeTypes[view.routeType] === 'unicast'
     const sketch = {
       kind: 'route',
       table: number,
@@ -130,7 +131,7 @@ function sketch({ kind, payload }: NetlinkEvent): EventSketch {
         table: route?.table,
         destinationLength: route?.destination.length,
         linkIndex: hop?.oif,
-        anyLink: more.length > 0 || route?.nexthopId !== undefined,
+        anyLink: route?.type === 'unicast' && (more.length > 0 || route.nexthopId !== undefined),
       }
     }
     case 'rule': {

@@ -6,7 +6,8 @@ import { RequestSocket } from '../netlink/request.ts'
 import { addRoute, deleteRoute, replaceRoute } from '../netlink/route-request.ts'
 import { addRule, deleteRule } from '../netlink/rule-request.ts'
 import type { Interest } from '../policy/interest.ts'
-import type { Answer, Question } from '../policy/outcome.ts'
+import type { Answer } from '../policy/outcome.ts'
+import type { Question } from '../policy/questions.ts'
 import type { Change } from '../state/change.ts'
 import { type Family, families } from '../state/ip.ts'
 import type { Link } from '../state/link.ts'
@@ -16,6 +17,8 @@ import { createDriverLookup } from './driver.ts'
 import { EventSource } from './events.ts'
 import { MainRoutes } from './main-routes.ts'
 import type { ChangeResult, Hint, InterestOf, Kernel, Relevance } from './port.ts'
+
+const refusals = ['unreachable', 'blackhole', 'prohibit'] as const
 
 /** Times that a dump torn by other writers is read anew before it is used as it is. */
 const attempts = 4
@@ -43,6 +46,7 @@ class NetlinkKernel implements Kernel {
       addresses,
       rules: rules.items,
       routes: distinct(routes.items),
+      tables: interest.tables,
       torn: rules.torn || routes.torn,
     }
   }
@@ -52,9 +56,13 @@ class NetlinkKernel implements Kernel {
     return changes.map((change, i) => resultOf(change, outcomes[i]))
   }
 
-  ask({ family, source, destination }: Question): Answer {
-    const answer = this.#socket.routeGet({ family, source, destination, fibMatch: true })
+  ask({ family, source, destination, ipProtocol }: Question): Answer {
+    const answer = this.#socket.routeGet({ family, source, destination, ipProtocol, fibMatch: true })
     return answer instanceof NetlinkError ? { error: answer.code } : { route: answer }
+  }
+
+  refusingRoutes(family: Family): readonly Route[] {
+    return refusals.flatMap((type) => this.#socket.routes({ family, type }).items)
   }
 
   watch(relevance: Relevance, onHint: (hint: Hint) => void): void {

@@ -1,8 +1,11 @@
 import type { Interest } from '../policy/interest.ts'
-import type { Answer, Question } from '../policy/outcome.ts'
+import type { Answer } from '../policy/outcome.ts'
+import type { Question } from '../policy/questions.ts'
 import type { EventSketch, Urgency } from '../policy/relevance.ts'
 import type { Change } from '../state/change.ts'
+import type { Family } from '../state/ip.ts'
 import type { Link } from '../state/link.ts'
+import type { Route } from '../state/route.ts'
 import type { Rule } from '../state/rule.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 
@@ -36,6 +39,8 @@ export interface Kernel {
   apply(changes: readonly Change[]): ChangeResult[]
   /** Asks by which way a packet would leave; sends nothing. */
   ask(question: Question): Answer
+  /** Routes of every table that refuse packets: unreachable, blackhole, prohibit. */
+  refusingRoutes(family: Family): readonly Route[]
   /** Calls back at every relevant event, and when events were lost. The process's own changes are no events. */
   watch(relevance: Relevance, onHint: (hint: Hint) => void): void
   close(): void

@@ -12,6 +12,7 @@ export const RTA = {
   TABLE: 15,
   MARK: 16,
   VIA: 18,
+  IP_PROTO: 27,
   NH_ID: 30,
 } as const
 

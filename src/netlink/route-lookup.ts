@@ -15,6 +15,8 @@ export interface RouteQuery {
   /** Index of the link that the packet came in on: asks about forwarding. */
   readonly iif?: number
   readonly mark?: number
+  /** IPPROTO_TCP, …: for rules that tell packets apart by it. */
+  readonly ipProtocol?: number
   /** The table's entry that matched, instead of what the packet gets. */
   readonly fibMatch?: boolean
 }
@@ -33,6 +35,7 @@ export function lookupRequest(query: RouteQuery): Request {
   if (query.iif !== undefined) payload.u32(RTA.IIF, query.iif)
   if (query.oif !== undefined) payload.u32(RTA.OIF, query.oif)
   if (query.mark !== undefined) payload.u32(RTA.MARK, query.mark)
+  if (query.ipProtocol !== undefined) payload.u8(RTA.IP_PROTO, query.ipProtocol)
   return { type: RTM.GETROUTE, flags: 0, payload: payload.finish() }
 }
 

@@ -1,6 +1,6 @@
 import { type Family, parseAddress } from '../state/ip.ts'
 import type { Prefix } from '../state/prefix.ts'
-import { type Route, type RouteMetric, routeMetrics, routeTypes } from '../state/route.ts'
+import { type Route, type RouteMetric, type RouteType, routeMetrics, routeTypes } from '../state/route.ts'
 import { NLM_F, RT_TABLE_COMPAT, RTM } from './constants.ts'
 import { familyNumber } from './family.ts'
 import type { Request } from './framing.ts'
@@ -80,6 +80,7 @@ export interface RouteFilter {
   readonly family: Family
   readonly table?: number
   readonly protocol?: number
+  readonly type?: RouteType
   /** Routes that have a nexthop through this link. */
   readonly oif?: number
 }
@@ -90,6 +91,7 @@ export function routeDumpPayload(filter: RouteFilter, strict: boolean): Buffer {
   payload.header[0] = familyNumber(filter.family)
   if (strict) {
     payload.header[5] = filter.protocol ?? 0
+    payload.header[7] = filter.type === undefined ? 0 : routeTypes.indexOf(filter.type)
     if (filter.table !== undefined) payload.u32(RTA.TABLE, filter.table)
     if (filter.oif !== undefined) payload.u32(RTA.OIF, filter.oif)
   }
@@ -97,8 +99,9 @@ export function routeDumpPayload(filter: RouteFilter, strict: boolean): Buffer {
 }
 
 /** Does the route pass the filter? */
-export const passes = (route: Route, { family, table, protocol, oif }: RouteFilter): boolean =>
+export const passes = (route: Route, { family, table, protocol, type, oif }: RouteFilter): boolean =>
   route.family === family &&
   (table === undefined || route.table === table) &&
   (protocol === undefined || route.protocol === protocol) &&
+  (type === undefined || route.type === type) &&
   (oif === undefined || route.nexthops.some((hop) => hop.oif === oif))

@@ -1,8 +1,9 @@
+import { linkWord } from '../state/link.ts'
 import { formatRoute, type Route, routeKey } from '../state/route.ts'
 import { formatRule } from '../state/rule.ts'
 import { linkNamer, type Snapshot } from '../state/snapshot.ts'
 import type { Desired } from './desired.ts'
-import { isOurRoute, isOurRule, ourGroups } from './ownership.ts'
+import { isOurRoute, isOurRule, mayHaveGrouped, ourGroups } from './ownership.ts'
 import { inPriorityBand, type Settings } from './settings.ts'
 
 /** Something in our bands that is not ours. It stays; a person should know. */
@@ -49,13 +50,21 @@ function foreignRoutes(snapshot: Snapshot, desired: Desired, settings: Settings)
 
 function foreignGroups(snapshot: Snapshot, desired: Desired, settings: Settings): Conflict[] {
   const ours = ourGroups(settings)
-  return snapshot.links
+  const strays = snapshot.links
+    .filter((link) => !desired.groups.has(link.index) && ours.has(link.group) && !mayHaveGrouped(settings, link))
+    .map((link) => ({
+      object: `link ${link.name} group ${link.group}`,
+      problem: "it is in our link group and no ENI: packets of ENIs pass over main's routes through it",
+      remedy: `ip link set dev ${linkWord(link.name)} group 0`,
+    }))
+  const foreign = snapshot.links
     .filter((link) => desired.groups.has(link.index) && link.group !== 0 && !ours.has(link.group))
     .map((link) => ({
       object: `link ${link.name} group ${link.group}`,
       problem: 'the ENI is in a link group of somebody else; replies of other ENIs to its subnet may leave by it',
-      remedy: `ip link set dev ${link.name} group ${settings.numbers.linkGroup}, or routing.link-group = ${link.group} if every ENI is in it`,
+      remedy: `ip link set dev ${linkWord(link.name)} group ${settings.numbers.linkGroup}, or routing.link-group = ${link.group} if every ENI is in it`,
     }))
+  return [...foreign, ...strays]
 }
 
 function sharedAddresses(desired: Desired): Conflict[] {

@@ -39,6 +39,8 @@ export interface Desired {
   readonly routes: readonly WantedRoute[]
   readonly rules: readonly WantedRule[]
   readonly tables: Tables
+  /** An ENI has no table since all that were read are in foreign use: read more of them. */
+  readonly starved: boolean
   readonly enis: readonly EniPlan[]
   readonly passedOver: readonly PassedOver[]
 }
@@ -50,6 +52,7 @@ export const nothingDesired: Desired = {
   routes: [],
   rules: [],
   tables: new Map(),
+  starved: false,
   enis: [],
   passedOver: [],
 }
@@ -71,6 +74,7 @@ export function desiredState(snapshot: Snapshot, settings: Settings, remembered:
     routes: plans.flatMap(({ routes }) => routes),
     rules: firstOfEach(plans.flatMap(({ rules }) => rules)),
     tables,
+    starved: parts.some((part) => isStarved(part, tables)),
     enis: plans.map(({ plan }) => plan),
     passedOver,
   }
@@ -94,6 +98,9 @@ interface EniParts {
   readonly eni: Eni
   readonly families: readonly EniFamily[]
 }
+
+const isStarved = ({ eni, families }: EniParts, tables: Tables): boolean =>
+  eni.managed && !tables.has(eni.link.index) && families.some(({ addresses }) => addresses.length > 0)
 
 function planEni(world: World, { eni, families }: EniParts, number: number | undefined): EniWants {
   if (number === undefined) {

@@ -3,7 +3,7 @@ import { type Route, routeIdentity, routeKey } from '../state/route.ts'
 import { type Rule, ruleKey } from '../state/rule.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import type { Desired } from './desired.ts'
-import { isOurRoute, isOurRule, ourGroups } from './ownership.ts'
+import { isOurRoute, isOurRule, mayHaveGrouped, ourGroups } from './ownership.ts'
 import type { Settings } from './settings.ts'
 
 /**
@@ -26,7 +26,8 @@ function diffGroups(snapshot: Snapshot, desired: Desired, settings: Settings): C
   return snapshot.links.flatMap((link): Change[] => {
     const group = desired.groups.get(link.index)
     if (group === undefined) {
-      return ours.has(link.group) ? [{ op: 'reset', kind: 'link', link, group: 0, cause: 'no longer wanted' }] : []
+      const takeBack = ours.has(link.group) && mayHaveGrouped(settings, link)
+      return takeBack ? [{ op: 'reset', kind: 'link', link, group: 0, cause: 'no longer wanted' }] : []
     }
     // Somebody else's group stays; it is reported as a conflict.
     const free = link.group === 0 || ours.has(link.group)

@@ -28,13 +28,20 @@ export interface EniSelection {
   readonly passedOver: readonly PassedOver[]
 }
 
+/** Does a pattern, or an EC2 driver, name the link? Not every link that is named is an ENI. */
+export const isNamed = (link: Link, include: readonly string[]): boolean => matchOf(link, include) !== undefined
+
+const matchOf = (link: Link, include: readonly string[]): Match =>
+  bestMatch(include, link) ?? (hasEc2Driver(link) ? 'class' : undefined)
+
+const hasEc2Driver = ({ driver }: Link): boolean => driver !== undefined && ec2Drivers.includes(driver)
+
 /** Tells which links are ENIs. Loopback never is; virtual links only where the configuration names them closely enough. */
 export function selectEnis(links: readonly Link[], settings: Pick<Settings, 'include' | 'exclude'>): EniSelection {
   const enis: Eni[] = []
   const passedOver: PassedOver[] = []
   for (const link of [...links].sort((a, b) => a.index - b.index)) {
-    const onEc2 = link.driver !== undefined && ec2Drivers.includes(link.driver)
-    const match = bestMatch(settings.include, link) ?? (onEc2 ? 'class' : undefined)
+    const match = matchOf(link, settings.include)
     if (link.loopback || !match) {
       continue
     }
@@ -42,7 +49,7 @@ export function selectEnis(links: readonly Link[], settings: Pick<Settings, 'inc
     if (because) {
       passedOver.push({ link, because })
     } else {
-      enis.push({ link, onEc2, ...management(link, settings.exclude) })
+      enis.push({ link, onEc2: hasEc2Driver(link), ...management(link, settings.exclude) })
     }
   }
   return { enis, passedOver }

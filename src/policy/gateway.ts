@@ -93,7 +93,11 @@ function defaultThrough(index: number, family: Family, routes: readonly Route[])
   for (const route of routes) {
     const hop = route.nexthops.find((candidate) => candidate.oif === index)
     const eligible =
-      route.family === family && route.type === 'unicast' && route.destination.length === 0 && !route.source
+      route.family === family &&
+      route.type === 'unicast' &&
+      route.tos === 0 &&
+      route.destination.length === 0 &&
+      !route.source
     if (hop && eligible && (!best || route.metric < best.route.metric)) {
       best = { hop, route }
     }

@@ -71,7 +71,7 @@ function wrongWays(outcomes: readonly WrongOutcome[], name: (index: number) => s
   }
   return [...byFate.values()].map((alike): Problem => {
     const first = alike[0] as WrongOutcome
-    const distinct = (pick: (outcome: WrongOutcome) => string) => [...new Set(alike.map(pick))].join(', ')
+    const distinct = (pick: (outcome: WrongOutcome) => string) => enumerate([...new Set(alike.map(pick))])
     const sources = distinct(({ question }) => question.source)
     const towards = distinct(({ question }) => question.towards)
     return {
@@ -82,6 +82,10 @@ function wrongWays(outcomes: readonly WrongOutcome[], name: (index: number) => s
     }
   })
 }
+
+/** `a, b, c and 14 more` */
+const enumerate = (words: readonly string[]): string =>
+  words.length <= 4 ? words.join(', ') : `${words.slice(0, 3).join(', ')} and ${words.length - 3} more`
 
 const noGateway = (name: string, family: 4 | 6): Problem => ({
   severity: 'error',

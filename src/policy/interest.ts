@@ -2,8 +2,8 @@ import type { Link } from '../state/link.ts'
 import type { Rule } from '../state/rule.ts'
 import { selectEnis } from './enis.ts'
 import { everyNumbers } from './ownership.ts'
-import { inTableBand, type Settings } from './settings.ts'
-import { spareTables, type Tables } from './tables.ts'
+import { bandSize, inTableBand, type Settings } from './settings.ts'
+import type { Tables } from './tables.ts'
 
 /** Which routes an observation has to read; a host may hold 100,000 others. */
 export interface Interest {
@@ -18,19 +18,20 @@ export interface Interest {
 /**
  * Tells from links and rules which routes matter. A thorough look finds ours in every table of the band; otherwise the
  * tables that rules or the last pass name are enough, and much cheaper: the kernel walks every route for a protocol.
+ * `spare` tables are read beyond one for each ENI, for those that have none yet to choose from.
  */
 export function interestOf(
   links: readonly Link[],
   rules: readonly Rule[],
   settings: Settings,
   remembered: Tables,
-  thorough: boolean,
+  { thorough, spare }: { readonly thorough: boolean; readonly spare: number },
 ): Interest {
   const { enis } = selectEnis(links, settings)
   const active = enis.length >= 2
   const managed = enis.filter((eni) => eni.managed)
   const unassigned = active && managed.some(({ link }) => !remembered.has(link.index))
-  const candidates = unassigned ? managed.length + spareTables : 0
+  const candidates = unassigned ? Math.min(managed.length + spare, bandSize.table) : 0
   const free = Array.from({ length: candidates }, (_, i) => settings.numbers.tableBase + i)
   const named = rules.map((rule) => rule.table).filter((number) => inTableBand(settings.numbers, number))
   const given = [...remembered.values()].map((assignment) => assignment.table)

@@ -1,6 +1,8 @@
+import type { Link } from '../state/link.ts'
 import type { Route } from '../state/route.ts'
 import { table } from '../state/route.ts'
 import type { Rule } from '../state/rule.ts'
+import { isNamed } from './enis.ts'
 import { inPriorityBand, inTableBand, type Numbers, type Settings } from './settings.ts'
 
 /**
@@ -23,6 +25,13 @@ export function isOurRoute(settings: Settings, route: Route): boolean {
   )
 }
 
+/**
+ * May a link have got its group from the program? A group carries no mark of who gave it, so only that of a link which
+ * the configuration names, or named, is taken back.
+ */
+export const mayHaveGrouped = (settings: Settings, link: Link): boolean =>
+  isNamed(link, settings.include) || settings.retired.some(({ include }) => isNamed(link, include))
+
 /** Link groups that the program gives out, or gave out under an earlier configuration. */
 export const ourGroups = (settings: Settings): ReadonlySet<number> =>
   new Set(
@@ -32,4 +41,7 @@ export const ourGroups = (settings: Settings): ReadonlySet<number> =>
   )
 
 /** The numbers in force and those that were. */
-export const everyNumbers = (settings: Settings): readonly Numbers[] => [settings.numbers, ...settings.retired]
+export const everyNumbers = (settings: Settings): readonly Numbers[] => [
+  settings.numbers,
+  ...settings.retired.map(({ numbers }) => numbers),
+]

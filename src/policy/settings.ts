@@ -13,8 +13,8 @@ export const bandSize = { table: 10_000, priority: 1_000 } as const
 /** What the decisions depend on besides the kernel. */
 export interface Settings {
   readonly numbers: Numbers
-  /** Numbers of earlier configurations whose objects are to be taken away. */
-  readonly retired: readonly Numbers[]
+  /** Earlier configurations whose objects are to be taken away. */
+  readonly retired: readonly Pick<Settings, 'numbers' | 'include'>[]
   readonly include: readonly string[]
   readonly exclude: readonly string[]
 }

@@ -3,7 +3,7 @@ import { table } from '../state/route.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import type { Eni } from './enis.ts'
 import { isOurRoute, isOurRule } from './ownership.ts'
-import { bandSize, inTableBand, type Settings } from './settings.ts'
+import { inTableBand, type Settings } from './settings.ts'
 
 /** A table given to an ENI; the MAC tells a link from a later one with the same ifindex. */
 export interface TableAssignment {
@@ -14,7 +14,7 @@ export interface TableAssignment {
 /** By ifindex. */
 export type Tables = ReadonlyMap<number, TableAssignment>
 
-/** Free tables beyond one an ENI that an observation reads, so that a choice can avoid those in foreign use. */
+/** Tables beyond one an ENI that an observation reads at first, so that a choice can avoid those in foreign use. */
 export const spareTables = 8
 
 /**
@@ -46,7 +46,7 @@ export function assignTables(snapshot: Snapshot, enis: readonly Eni[], settings:
   const foreign = foreignTables(snapshot, settings)
   for (const eni of primaryFirst(snapshot, candidates)) {
     if (!assigned.has(eni.link.index)) {
-      give(eni, lowestFree(settings, new Set([...taken, ...foreign])))
+      give(eni, lowestFree(snapshot, new Set([...taken, ...foreign]), settings))
     }
   }
   return assigned
@@ -80,14 +80,9 @@ function foreignTables(snapshot: Snapshot, settings: Settings): Set<number> {
   return new Set([...routes, ...rules])
 }
 
-function lowestFree({ numbers }: Settings, taken: ReadonlySet<number>): number | undefined {
-  for (let number = numbers.tableBase; number < numbers.tableBase + bandSize.table; number++) {
-    if (!taken.has(number)) {
-      return number
-    }
-  }
-  return undefined
-}
+/** Of the tables that were read; undefined where all of them are in use. */
+const lowestFree = (snapshot: Snapshot, taken: ReadonlySet<number>, { numbers }: Settings): number | undefined =>
+  [...snapshot.tables].sort((a, b) => a - b).find((number) => inTableBand(numbers, number) && !taken.has(number))
 
 /** The ENI whose default route main prefers comes first, then by ifindex. */
 function primaryFirst(snapshot: Snapshot, enis: readonly Eni[]): readonly Eni[] {

@@ -1,4 +1,4 @@
-import type { Link } from './link.ts'
+import { type Link, linkWord } from './link.ts'
 import { formatRoute, type Route, routeIdentity } from './route.ts'
 import { formatRule, type Rule, ruleKey } from './rule.ts'
 
@@ -17,17 +17,22 @@ export type Change =
       readonly cause: Cause
     }
 
-/** Names the object that a change is about: a change that does the same again has the same key. */
-export function changeKey(change: Change): string {
+/** Names the object that a change is about: a rule, a route or a link's group, in every detail. */
+export function objectKey(change: Change): string {
   switch (change.kind) {
     case 'rule':
-      return `rule ${change.op} ${ruleKey(change.rule)}`
+      return ruleKey(change.rule)
     case 'route':
-      return `route ${change.op} ${routeIdentity(change.route)}`
+      return routeIdentity(change.route)
     case 'link':
-      return `link ${change.link.index} ${change.group}`
+      return groupKey(change.link.index, change.group)
   }
 }
+
+export const groupKey = (linkIndex: number, group: number): string => `link ${linkIndex} group ${group}`
+
+/** A change that does the same again has the same key. */
+export const changeKey = (change: Change): string => `${change.op} ${objectKey(change)}`
 
 /** The `ip` command that a person would type for the change. */
 export function formatChange(change: Change, linkName: (index: number) => string): string {
@@ -39,7 +44,7 @@ export function formatChange(change: Change, linkName: (index: number) => string
       return `ip ${family(change.route)}route ${op} ${formatRoute(change.route, linkName)}`
     }
     case 'link':
-      return `ip link set dev ${change.link.name} group ${change.group}`
+      return `ip link set dev ${linkWord(change.link.name)} group ${change.group}`
   }
 }
 

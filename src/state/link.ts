@@ -1,3 +1,7 @@
+/** A link name as a word for a shell: the kernel allows `;` and `$` in names. */
+export const linkWord = (name: string): string =>
+  /^[\w.@:-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`
+
 /** A network interface of this network namespace, as RTM_NEWLINK tells it. */
 export interface Link {
   readonly index: number

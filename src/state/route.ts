@@ -1,7 +1,12 @@
 import { type Family, familyOf } from './ip.ts'
+import { linkWord } from './link.ts'
 import { formatPrefix, type Prefix, prefixKey } from './prefix.ts'
 
 export const table = { default: 253, main: 254, local: 255 } as const
+
+/** The name that `ip` knows a table by, where every machine has it, else its number. */
+export const tableName = (number: number): string =>
+  Object.entries(table).find(([, value]) => value === number)?.[0] ?? String(number)
 
 /** Route types of rtnetlink(7), by number. */
 export const routeTypes = [
@@ -102,7 +107,7 @@ export function formatRoute(route: Route, linkName: (index: number) => string): 
   } else if (route.nexthops.length === 1) {
     words.push(...nexthopWords(route.nexthops[0] as Nexthop, route.family, linkName))
   }
-  words.push('table', route.table === table.main ? 'main' : String(route.table), 'proto', String(route.protocol))
+  words.push('table', tableName(route.table), 'proto', String(route.protocol))
   if (route.family === 4 && route.scope !== 0) {
     words.push('scope', formatScope(route.scope))
   }
@@ -130,7 +135,7 @@ function nexthopWords(hop: Nexthop, family: Family, linkName: (index: number) =>
     words.push('via', ...(other ? ['inet6', hop.gateway] : [hop.gateway]))
   }
   if (hop.oif !== undefined) {
-    words.push('dev', linkName(hop.oif))
+    words.push('dev', linkWord(linkName(hop.oif)))
   }
   return hop.onlink ? [...words, 'onlink'] : words
 }

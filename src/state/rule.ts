@@ -1,6 +1,7 @@
 import type { Family } from './ip.ts'
+import { linkWord } from './link.ts'
 import { formatPrefix, type Prefix, prefixKey } from './prefix.ts'
-import { table } from './route.ts'
+import { tableName } from './route.ts'
 
 /** Rule actions of linux/fib_rules.h that `ip rule` can type; anything newer is kept by its number. */
 export type RuleAction = 'lookup' | 'goto' | 'nop' | 'blackhole' | 'unreachable' | 'prohibit' | `action-${number}`
@@ -88,8 +89,8 @@ export function formatRule(rule: Rule): string {
   if (rule.fwmark !== undefined) {
     words.push('fwmark', hex(rule.fwmark) + (rule.fwmask === undefined ? '' : `/${hex(rule.fwmask)}`))
   }
-  if (rule.iif) words.push('iif', rule.iif)
-  if (rule.oif) words.push('oif', rule.oif)
+  if (rule.iif) words.push('iif', linkWord(rule.iif))
+  if (rule.oif) words.push('oif', linkWord(rule.oif))
   if (rule.uidRange) words.push('uidrange', range(rule.uidRange))
   if (rule.ipProto !== undefined) words.push('ipproto', rule.ipProto)
   if (rule.sourcePort) words.push('sport', range(rule.sourcePort))
@@ -97,13 +98,13 @@ export function formatRule(rule: Rule): string {
   words.push(...actionWords(rule))
   if (rule.suppressPrefixLength !== undefined) words.push('suppress_prefixlength', rule.suppressPrefixLength)
   if (rule.suppressGroup !== undefined) words.push('suppress_ifgroup', rule.suppressGroup)
-  words.push('protocol', rule.protocol)
+  if (rule.protocol !== 0) words.push('protocol', rule.protocol)
   return words.join(' ')
 }
 
 function actionWords(rule: Rule): (string | number)[] {
   if (rule.l3mdev) return ['l3mdev']
-  if (rule.action === 'lookup') return ['lookup', rule.table === table.main ? 'main' : rule.table]
+  if (rule.action === 'lookup') return ['lookup', tableName(rule.table)]
   if (rule.action === 'goto') return ['goto', rule.gotoPriority ?? 0]
   return [rule.action]
 }

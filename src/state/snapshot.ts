@@ -12,6 +12,8 @@ export interface Snapshot {
   readonly addresses: readonly Address[]
   readonly rules: readonly Rule[]
   readonly routes: readonly Route[]
+  /** Tables of which every route was read: one that is not here may hold anything. */
+  readonly tables: readonly number[]
   /** Other programs wrote rules or routes all through the dump: something may be missing, nothing is made up. */
   readonly torn: boolean
 }
