@@ -58,11 +58,20 @@ export class Health {
   }
 
   #judgeIn(delay: number): void {
-    this.#timer ??= setTimeout(() => this.#judge(), delay)
+    this.#timer ??= setTimeout(() => this.#attempt(), delay)
+  }
+
+  /** A judgement that fails since the kernel can't be read just now is made up for; it is no reason to end. */
+  #attempt(): void {
+    this.#timer = undefined
+    try {
+      this.#judge()
+    } catch {
+      this.#judgeIn(settle)
+    }
   }
 
   #judge(): void {
-    this.#timer = undefined
     if (!this.#outcome || !this.#settings) {
       return
     }
@@ -86,6 +95,7 @@ export class Health {
 
 const contestedProblem = ({ object, by }: Label): Problem => ({
   severity: 'warning',
-  problem: `contested: somebody keeps undoing "${object}" (last: ${by})`,
-  remedy: 'stop that program from doing so; until then it is put back, ever more slowly',
+  problem: `contested: somebody keeps undoing "${object}"`,
+  // Not in the problem: who was heard of last changes all the time, and would tell it anew.
+  remedy: `stop the program that does so (last: ${by}); until then it is put back, ever more slowly`,
 })

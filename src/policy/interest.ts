@@ -30,7 +30,7 @@ export function interestOf(
   const { enis } = selectEnis(links, settings)
   const active = enis.length >= 2
   const managed = enis.filter((eni) => eni.managed)
-  const unassigned = active && managed.some(({ link }) => !remembered.has(link.index))
+  const unassigned = active && managed.some(({ link }) => !hasTable(link, remembered, settings))
   const candidates = unassigned ? Math.min(managed.length + spare, bandSize.table) : 0
   const free = Array.from({ length: candidates }, (_, i) => settings.numbers.tableBase + i)
   const named = rules.map((rule) => rule.table).filter((number) => inTableBand(settings.numbers, number))
@@ -40,6 +40,12 @@ export function interestOf(
     tables: [...new Set([...named, ...given, ...free])],
     protocols: thorough ? ourInterest(settings).protocols : [],
   }
+}
+
+/** A table of an earlier band, or of a link that had the ifindex before, is none. */
+function hasTable(link: Link, remembered: Tables, { numbers }: Settings): boolean {
+  const last = remembered.get(link.index)
+  return last !== undefined && last.mac === link.mac && inTableBand(numbers, last.table)
 }
 
 /** Our own routes alone: all that has to be read in order to take them away. */

@@ -73,7 +73,7 @@ describe('laws', () => {
 describe('rule', () => {
   test('what the kernel sends for `ip rule` number 0', () => {
     const bytes = hex('02000000ff000001 00000000 08000f00ff000000 08000e00ffffffff 0500150002000000')
-    expect(formatRule(decodeRule(bytes) as Rule)).toBe('priority 0 from all lookup 255 protocol 2')
+    expect(formatRule(decodeRule(bytes) as Rule)).toBe('priority 0 from all lookup local protocol 2')
   })
 
   test.each<{ name: string; attributes: (payload: Payload) => Payload; expected: Partial<Rule> }>([

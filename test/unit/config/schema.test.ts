@@ -1,0 +1,65 @@
+import { describe, expect, test } from 'vitest'
+import { parseConfig } from '../../../src/config/load.ts'
+
+/** As in the contract: every key, with its default. */
+const sample = `
+[interfaces]
+include = ["driver:ena", "driver:ixgbevf", "driver:vif"]  # also names or globs "eth*", "mac:02:…", "eni-…"
+exclude = []
+[routing]
+table-base = 20000
+priority-base = 20000
+protocol = 213
+link-group = 20000            # 0 = leave link groups alone
+containers = "off"
+on-stop = "keep"
+[addresses]
+mode = "observe"
+[metadata]
+mode = "auto"
+endpoint = "http://169.254.169.254"
+[log]
+level = "info"
+`
+const defaults = {
+  interfaces: { include: ['driver:ena', 'driver:ixgbevf', 'driver:vif'], exclude: [] },
+  routing: {
+    'table-base': 20_000,
+    'priority-base': 20_000,
+    protocol: 213,
+    'link-group': 20_000,
+    containers: 'off',
+    'on-stop': 'keep',
+  },
+  addresses: { mode: 'observe' },
+  metadata: { mode: 'auto', endpoint: 'http://169.254.169.254' },
+  log: { level: 'info' },
+}
+
+test('the sample of the contract is the configuration of an empty file', () => {
+  expect(parseConfig(sample, 'sample.toml')).toEqual(defaults)
+  expect(parseConfig('', 'empty.toml')).toEqual(defaults)
+})
+
+test('a table with one key has the defaults of the others', () => {
+  expect(parseConfig('[routing]\nlink-group = 0', 'c.toml').routing).toEqual({ ...defaults.routing, 'link-group': 0 })
+})
+
+describe('allowed are', () => {
+  test.each([
+    { name: 'the lowest table band', text: 'routing.table-base = 256' },
+    { name: 'the highest table band', text: 'routing.table-base = 4294957295' },
+    { name: 'the lowest priority band', text: 'routing.priority-base = 1' },
+    { name: 'the highest priority band', text: 'routing.priority-base = 31766' },
+    { name: 'no link group', text: 'routing.link-group = 0' },
+    { name: 'the highest protocol', text: 'routing.protocol = 255' },
+    {
+      name: 'a name, a glob, a MAC in upper case, a driver and an ENI',
+      text: 'interfaces.include = ["eth1", "ens?*", "mac:02:AB:00:00:00:01", "driver:virtio_net", "eni-0123456789abcdef0"]',
+    },
+    { name: 'an endpoint over IPv6', text: 'metadata.endpoint = "http://[fd00:ec2::254]"' },
+    { name: 'no metadata', text: 'metadata.mode = "off"' },
+  ])('$name', ({ text }) => {
+    expect(() => parseConfig(text, 'c.toml')).not.toThrow()
+  })
+})

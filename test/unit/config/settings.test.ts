@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest'
+import { parseConfig } from '../../../src/config/load.ts'
+import { settingsOf } from '../../../src/config/settings.ts'
+
+test('settings are the numbers and patterns of the configuration', () => {
+  const config = parseConfig(
+    'interfaces.include = ["eth*"]\ninterfaces.exclude = ["eth9"]\nrouting = { table-base = 1000, priority-base = 2000, protocol = 77, link-group = 5 }',
+    'c.toml',
+  )
+  const retired = [settingsOf(parseConfig('', 'c.toml'))]
+  expect(settingsOf(config, retired)).toEqual({
+    numbers: { tableBase: 1000, priorityBase: 2000, protocol: 77, linkGroup: 5 },
+    retired,
+    include: ['eth*'],
+    exclude: ['eth9'],
+  })
+})
