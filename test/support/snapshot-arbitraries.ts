@@ -134,7 +134,7 @@ const foreignLine = fc.constantFrom(
 )
 
 /** What became of an object of ours while nobody looked. */
-const fate = fc.constantFrom('missing', 'there', 'there', 'twice', 'changed')
+const fate = fc.constantFrom('missing', 'there', 'there', 'twice', 'changed', 'foreign')
 
 /** Objects of ours that are left from a state that no longer holds. */
 const leftover = fc.constantFrom(
@@ -181,6 +181,8 @@ function befallen(line: string, what: string): string[] {
       return []
     case 'twice':
       return line.includes('rule') ? [line, line] : [line]
+    case 'foreign':
+      return [line.replace(/proto(col)? 21[34]/, 'proto$1 static')]
     case 'changed':
       return [
         line
