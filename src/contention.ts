@@ -19,14 +19,23 @@ export interface Label {
 
 /** Repairs at once before any wait: an operator's script may flush a table a few times; a fight has no end. */
 const burst = 20
-/** ms in which one repair leaks away. */
-const leak = 100
+/** ms in which one repair leaks away: at once within the burst, slowly above it, so that a fight that goes on gets slow. */
+const leak = { withinBurst: 100, aboveBurst: 1_000 }
+/** Repairs above the burst that are remembered: the wait is at its longest there. */
+const deepest = 10
 /** ms; the longest wait, so that healing is never later than this once the other has stopped. */
 const longestWait = 800
 /** ms without a repair after which an object counts as quiet again. */
 const quiet = 10_000
 /** Repairs of one object, with no quiet time between, that are reported as a fight. */
 const reportedFrom = 5
+
+/** The level after `elapsed` ms. */
+function leaked(level: number, elapsed: number): number {
+  const above = Math.max(0, level - burst)
+  const slow = Math.min(elapsed, above * leak.aboveBurst)
+  return Math.max(0, level - slow / leak.aboveBurst - (elapsed - slow) / leak.withinBurst)
+}
 
 export class Contention {
   readonly #fights = new Map<string, Fight>()
@@ -36,7 +45,7 @@ export class Contention {
     const last = this.#fights.get(key)
     const fight = last && now - last.at < quiet ? last : { label, level: 0, at: now, repairs: 0, allowedAt: now }
     fight.label = label
-    fight.level = Math.max(0, fight.level - (now - fight.at) / leak) + 1
+    fight.level = Math.min(burst + deepest, leaked(fight.level, now - fight.at) + 1)
     fight.at = now
     fight.repairs += 1
     const excess = Math.ceil(fight.level) - burst

@@ -82,19 +82,13 @@ export class Daemon {
     this.#health.stop()
     clearInterval(this.#interval)
     clearTimeout(this.#confirmation)
-    if (this.#config.routing['on-stop'] === 'remove') {
-      const { applied, left, snapshot } = cleanup(this.#kernel, this.#settings, 10)
-      const name = linkNamer(snapshot)
-      for (const { change } of applied) {
-        const command = formatChange(change, name)
-        this.#log.info(
-          { event: 'change', action: change.op, object: change.kind, command, cause: 'on-stop = "remove"' },
-          command,
-        )
+    try {
+      if (this.#config.routing['on-stop'] === 'remove') {
+        this.#remove()
       }
-      this.#log.info({ event: 'removed', changes: applied.length, left: left.length }, 'the routing was taken away')
+    } finally {
+      this.#kernel.close()
     }
-    this.#kernel.close()
   }
 
   report(): DaemonReport {
@@ -145,6 +139,17 @@ export class Daemon {
     this.#hint = what
     this.#judgementDue ||= urgency === 'soon'
     this.#waker.wake(urgency)
+  }
+
+  #remove(): void {
+    const { applied, left, snapshot } = cleanup(this.#kernel, this.#settings, 10)
+    const name = linkNamer(snapshot)
+    for (const { change } of applied) {
+      const command = formatChange(change, name)
+      const cause = 'on-stop = "remove"'
+      this.#log.info({ event: 'change', action: change.op, object: change.kind, command, cause }, command)
+    }
+    this.#log.info({ event: 'removed', changes: applied.length, left: left.length }, 'the routing was taken away')
   }
 
   #pass(): void {

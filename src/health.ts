@@ -4,7 +4,7 @@ import type { Contention, Label } from './contention.ts'
 import type { Kernel } from './kernel/port.ts'
 import { type Problem, problems } from './policy/health.ts'
 import type { Settings } from './policy/settings.ts'
-import type { PassOutcome } from './reconcile.ts'
+import { type PassOutcome, refusalsOf } from './reconcile.ts'
 
 /** The daemon's state in one word: `single` has fewer than two ENIs and nothing to do. */
 export type Verdict = 'starting' | 'single' | 'in sync' | 'repairing' | 'degraded'
@@ -48,7 +48,7 @@ export class Health {
   note(outcome: PassOutcome, settings: Settings, due: boolean): void {
     this.#outcome = outcome
     this.#settings = settings
-    if (due) {
+    if (due || outcome.refused.length > 0) {
       this.#judgeIn(settle)
     }
   }
@@ -75,13 +75,13 @@ export class Health {
     if (!this.#outcome || !this.#settings) {
       return
     }
-    const { snapshot, desired } = this.#outcome
+    const { snapshot, desired, refused } = this.#outcome
     const suspects = prove(this.#kernel, snapshot, desired, this.#settings)
     const outcomes = suspects.filter(({ fate }) => this.#suspected.has(fate))
     this.#suspected = new Set(suspects.map(({ fate }) => fate))
     const contested = this.#contention.contested(performance.now())
     this.#problems = [
-      ...problems({ snapshot, desired, outcomes, refusals: [] }, this.#settings),
+      ...problems({ snapshot, desired, outcomes, refusals: refusalsOf(refused) }, this.#settings),
       ...contested.map(contestedProblem),
     ]
     this.#audit.problems(this.#problems)

@@ -1,6 +1,7 @@
 import type { Contention } from './contention.ts'
 import type { ChangeResult } from './kernel/port.ts'
 import { type Look, type LookInput, look } from './look.ts'
+import type { Refusal } from './policy/health.ts'
 import type { Tables } from './policy/tables.ts'
 import { type Change, changeKey, formatChange, groupKey, objectKey, takesAway } from './state/change.ts'
 import { routeIdentity } from './state/route.ts'
@@ -133,3 +134,7 @@ function standingAfter({ snapshot, desired }: Look, { standing }: Memory): Reado
   ]
   return new Set(wanted.filter((key) => seen.has(key) || standing.has(key)))
 }
+
+/** What the kernel refused, for people. */
+export const refusalsOf = (refused: readonly Applied[]): Refusal[] =>
+  refused.flatMap(({ change, result }) => (result.done ? [] : [{ change, code: result.code, message: result.message }]))

@@ -4,7 +4,7 @@ import { Contention } from '../contention.ts'
 import { exit } from '../exit.ts'
 import { type Problem, problems } from '../policy/health.ts'
 import { requireNetAdmin } from '../privilege.ts'
-import { type Applied, type Memory, noMemory, type PassOutcome, reconcile } from '../reconcile.ts'
+import { type Applied, type Memory, noMemory, type PassOutcome, reconcile, refusalsOf } from '../reconcile.ts'
 import { linkNamer } from '../state/snapshot.ts'
 import { paint, wantsColour } from '../terminal.ts'
 import { changeJson, planLine, print, printJson, problemLines } from './output.ts'
@@ -72,10 +72,10 @@ function waitingFor({ snapshot, desired, refused }: PassOutcome): string | undef
 }
 
 function problemsAfter({ kernel, settings }: Session, { snapshot, desired, refused }: PassOutcome): Problem[] {
-  const refusals = refused.flatMap(({ change, result }) =>
-    result.done ? [] : [{ change, code: result.code, message: result.message }],
+  return problems(
+    { snapshot, desired, outcomes: prove(kernel, snapshot, desired, settings), refusals: refusalsOf(refused) },
+    settings,
   )
-  return problems({ snapshot, desired, outcomes: prove(kernel, snapshot, desired, settings), refusals }, settings)
 }
 
 function report(

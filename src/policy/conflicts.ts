@@ -1,10 +1,10 @@
 import { linkWord } from '../state/link.ts'
 import { formatRoute, type Route, routeKey } from '../state/route.ts'
-import { formatRule } from '../state/rule.ts'
+import { formatRule, type Rule } from '../state/rule.ts'
 import { linkNamer, type Snapshot } from '../state/snapshot.ts'
 import type { Desired } from './desired.ts'
 import { isOurRoute, isOurRule, mayHaveGrouped, ourGroups } from './ownership.ts'
-import { inPriorityBand, type Settings } from './settings.ts'
+import { inPriorityBand, inTableBand, type Settings } from './settings.ts'
 
 /** Something in our bands that is not ours. It stays; a person should know. */
 export interface Conflict {
@@ -28,22 +28,24 @@ export function conflicts(snapshot: Snapshot, desired: Desired, settings: Settin
 
 function foreignRules(snapshot: Snapshot, settings: Settings): Conflict[] {
   return snapshot.rules
-    .filter((rule) => inPriorityBand(settings.numbers, rule.priority) && !isOurRule(settings, rule))
+    .filter((rule) => concerns(rule, settings) && !isOurRule(settings, rule))
     .map((rule) => ({
       object: `ip ${rule.family === 6 ? '-6 ' : ''}rule ${formatRule(rule)}`,
-      problem: 'a rule of another program inside our priorities; it is left alone',
+      problem: 'a rule of another program that has a priority or asks a table of ours; it is left alone',
       remedy: `give it a priority outside ${settings.numbers.priorityBase}-${settings.numbers.priorityBase + 999}, or set routing.priority-base`,
     }))
 }
 
+const concerns = (rule: Rule, { numbers }: Settings): boolean =>
+  inPriorityBand(numbers, rule.priority) || inTableBand(numbers, rule.table)
+
 function foreignRoutes(snapshot: Snapshot, desired: Desired, settings: Settings): Conflict[] {
-  const tables = new Set([...desired.tables.values()].map((assignment) => assignment.table))
   const replaced = new Set(desired.routes.map(({ route }) => routeKey(route)))
   const foreign = (route: Route) =>
-    tables.has(route.table) && !isOurRoute(settings, route) && !replaced.has(routeKey(route))
+    inTableBand(settings.numbers, route.table) && !isOurRoute(settings, route) && !replaced.has(routeKey(route))
   return snapshot.routes.filter(foreign).map((route) => ({
     object: `ip ${route.family === 6 ? '-6 ' : ''}route ${formatRoute(route, linkNamer(snapshot))}`,
-    problem: 'a route of another program inside a table of ours; it is left alone',
+    problem: 'a route of another program inside our band of tables; it is left alone',
     remedy: 'move it to a table of its own, or set routing.table-base',
   }))
 }

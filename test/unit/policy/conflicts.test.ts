@@ -51,9 +51,14 @@ describe('conflicts', () => {
       object: [],
     },
     {
-      name: 'not one in a table of the band that is avoided',
+      name: 'one in a table of the band that no ENI has, since it is avoided',
       text: `${base}route 10.9.0.0/16 dev eth0 table 20000 proto static`,
-      object: [],
+      object: ['ip route 10.9.0.0/16 dev eth0 table 20000 proto 4 scope link'],
+    },
+    {
+      name: 'a foreign rule that asks a table of the band, whatever its priority',
+      text: `${base}rule priority 100 from 10.9.0.0/16 lookup 20007`,
+      object: ['ip rule priority 100 from 10.9.0.0/16 lookup 20007'],
     },
     {
       name: "an ENI in somebody else's link group",

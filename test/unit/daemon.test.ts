@@ -163,7 +163,7 @@ test('a removal that the kernel refuses is tried until it is done', () => {
     fresh.refuses = (change) => (change.op === 'delete' ? 'EBUSY' : undefined)
   })
   pass(5_000)
-  expect(daemon.report().health).toBe('repairing')
+  expect(daemon.report().health).toBe('degraded')
   kernel.refuses = () => undefined
   pass(2_000)
   expect(kernel.lines).not.toContain(stray)
