@@ -58,7 +58,7 @@ describe('conflicts', () => {
     {
       name: 'a foreign rule that asks a table of the band, whatever its priority',
       text: `${base}rule priority 100 from 10.9.0.0/16 lookup 20007`,
-      object: ['ip rule priority 100 from 10.9.0.0/16 lookup 20007'],
+      object: ['ip rule priority 100 from 10.9.0.0/16 lookup 20007 protocol 3'],
     },
     {
       name: "an ENI in somebody else's link group",
