@@ -42,8 +42,9 @@ export class Waker {
 
   /** Notes the end of a pass, and whether it had anything to do. */
   passed(busy: boolean): void {
+    const idleBefore = this.#isQuiet() ? 0 : this.#idlePasses
+    this.#idlePasses = busy ? 0 : idleBefore + 1
     this.#lastPass = performance.now()
-    this.#idlePasses = busy ? 0 : this.#idlePasses + 1
   }
 
   stop(): void {
@@ -51,11 +52,12 @@ export class Waker {
     this.#dueAt = Number.NEGATIVE_INFINITY
   }
 
-  /** A quiet second forgets the pauses. */
   #pause(): number {
-    const quiet = performance.now() - this.#lastPass > 1_000
-    return this.#idlePasses === 0 || quiet ? 0 : Math.min(longestPause, 2 ** (this.#idlePasses - 1))
+    return this.#idlePasses === 0 || this.#isQuiet() ? 0 : Math.min(longestPause, 2 ** (this.#idlePasses - 1))
   }
+
+  /** A quiet second forgets the pauses. */
+  #isQuiet = (): boolean => performance.now() - this.#lastPass > 1_000
 
   #fire(): void {
     this.#cancel()
