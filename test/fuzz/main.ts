@@ -1,0 +1,74 @@
+// Random bytes for the decoders, then random histories for the whole program, until the time is over:
+//   npm run fuzz -- --seconds 60 [--seed N]
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { DaemonProcess } from '../../src/lab/daemon-process.ts'
+import { Vpc } from '../../src/lab/vpc.ts'
+import { fuzzBytes } from './bytes.ts'
+import { History } from './history.ts'
+import { Random } from './random.ts'
+import { faultsOf } from './verdict.ts'
+
+/** ms that the daemon has to mend everything after the last disturbance. */
+const patience = 5_000
+const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+
+const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' }, seed: { type: 'string' } } })
+const seed = Number(values.seed ?? Date.now() % 1_000_000)
+const end = performance.now() + Number(values.seconds) * 1000
+console.log(`seed ${seed} (again with: npm run fuzz -- --seed ${seed} --seconds ${values.seconds})`)
+
+const inputs = fuzzBytes(new Random(seed), performance.now() + (end - performance.now()) / 4)
+console.log(`${inputs} inputs for the decoders: none threw`)
+if (process.getuid?.() !== 0) {
+  console.log('not fuzzed, for want of root: the whole pass')
+} else {
+  process.exitCode = await fuzzHistories(new Random(seed))
+}
+
+async function fuzzHistories(random: Random): Promise<number> {
+  const vpc = await Vpc.create({ ipv6: 'static' })
+  try {
+    const history = new History(vpc, random)
+    await history.start()
+    const daemon = new DaemonProcess(vpc.instance, { program: [program] })
+    await daemon.ready()
+    let rounds = 0
+    for (; performance.now() < end; rounds++) {
+      const faults = await round(vpc, history, random)
+      if (faults.length > 0) {
+        console.log(
+          [
+            'wrong after the history',
+            ...history.done,
+            '',
+            ...faults,
+            '',
+            ...daemon.lines.slice(-20).map(({ msg }) => msg),
+          ].join('\n'),
+        )
+        return 1
+      }
+    }
+    const code = await daemon.stop()
+    console.log(`${rounds} rounds, ${history.done.length} steps: always mended; the daemon ended with ${code}`)
+    return code === 0 ? 0 : 1
+  } finally {
+    await vpc.destroy()
+  }
+}
+
+/** Some disturbances in quick succession, then quiet: after it nothing may be wrong. */
+async function round(vpc: Vpc, history: History, random: Random): Promise<string[]> {
+  for (let steps = random.below(8) + 1; steps > 0; steps--) {
+    await history.step()
+  }
+  await history.calm()
+  const deadline = performance.now() + patience
+  for (;;) {
+    const faults = await faultsOf(vpc, history, program)
+    if (faults.length === 0 || performance.now() > deadline) {
+      return faults
+    }
+  }
+}
