@@ -16,8 +16,6 @@ import type { CommonOptions } from './session.ts'
 export async function run(options: CommonOptions): Promise<number> {
   const config = loadConfig(options.config)
   requireNetAdmin('run')
-  // The audit of other programs names a process by its title, and this one's thread is called "MainThread" otherwise.
-  process.title = 'eni-routed'
   const unlock = lockNamespace()
   const log = createLog(config.log.level)
   log.info({ event: 'start', version, pid: process.pid }, `eni-routed ${version} starts as process ${process.pid}`)
