@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { run } from '../../src/lab/command.ts'
 
 /** Outside of the repository: it outlives clones, and holds device nodes and files of other owners. */
-export const cacheFolder = '/var/cache/eni-routed-test'
+export const cacheFolder = process.env.ENI_ROUTED_TEST_CACHE ?? '/var/cache/eni-routed-test'
 
 const suite = 'bookworm'
 
