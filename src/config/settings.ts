@@ -1,8 +1,13 @@
+import { type Knowledge, noMetadata } from '../policy/knowledge.ts'
 import type { Settings } from '../policy/settings.ts'
 import type { Config } from './schema.ts'
 
-/** The part of a configuration that the decisions depend on. */
-export function settingsOf(config: Config, retired: Settings['retired'] = []): Settings {
+/** The part of a configuration that the decisions depend on, and what is known beside it. */
+export function settingsOf(
+  config: Config,
+  retired: Settings['retired'] = [],
+  knowledge: Knowledge = noMetadata,
+): Settings {
   const { routing, interfaces } = config
   return {
     numbers: {
@@ -14,5 +19,7 @@ export function settingsOf(config: Config, retired: Settings['retired'] = []): S
     retired,
     include: interfaces.include,
     exclude: interfaces.exclude,
+    knowledge,
+    addressing: config.addresses.mode,
   }
 }

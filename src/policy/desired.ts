@@ -1,8 +1,9 @@
 import { type Family, families } from '../state/ip.ts'
-import { hostPrefix } from '../state/prefix.ts'
+import { formatPrefix, hostPrefix, type Prefix, prefixKey } from '../state/prefix.ts'
 import { type Route, table } from '../state/route.ts'
 import type { Rule } from '../state/rule.ts'
 import type { Snapshot } from '../state/snapshot.ts'
+import { delegatedPrefixes } from './delegated.ts'
 import { type Eni, type PassedOver, selectEnis } from './enis.ts'
 import { chooseGateway, type EniFamily, type Gateway } from './gateway.ts'
 import { eniFamily } from './onlink.ts'
@@ -20,6 +21,8 @@ export interface WantedRule {
 export interface EniRouting {
   readonly family: Family
   readonly addresses: readonly string[]
+  /** Prefixes that the VPC delegates to the ENI: their packets leave by it too. */
+  readonly delegated: readonly Prefix[]
   readonly gateway?: Gateway
 }
 
@@ -64,7 +67,10 @@ export function desiredState(snapshot: Snapshot, settings: Settings, remembered:
     return { ...nothingDesired, enis: enis.map((eni) => ({ eni, routing: [] })), passedOver }
   }
   const tables = assignTables(snapshot, enis, settings, remembered)
-  const parts = enis.map((eni) => ({ eni, families: families.map((family) => eniFamily(snapshot, eni, family)) }))
+  const parts = enis.map((eni) => ({
+    eni,
+    families: families.map((family) => eniFamily(snapshot, eni, family, settings.knowledge)),
+  }))
   const world = { snapshot, settings, parts, mainRoutes: snapshot.routes.filter((route) => route.table === table.main) }
   const plans = parts.map((part) => planEni(world, part, tables.get(part.eni.link.index)?.table))
   const { linkGroup } = settings.numbers
@@ -124,26 +130,33 @@ function planFamily({ snapshot, settings, parts, mainRoutes }: World, eni: Eni, 
   const gateway = chooseGateway(part, siblings, mainRoutes, present)
   const target = { table: number, protocol: settings.numbers.protocol }
   const addresses = part.addresses.map(({ address }) => address)
+  const delegated = delegatedPrefixes(settings.knowledge.enis.get(eni.link.mac), part, siblings)
   return {
-    routing: { family: part.family, addresses, ...(gateway ? { gateway } : {}) },
+    routing: { family: part.family, addresses, delegated, ...(gateway ? { gateway } : {}) },
     // The kernel refuses routes through a link that is down; the rules can wait for it.
     routes: eni.link.up ? wantedRoutes(part, siblings, gateway, mainRoutes, target) : [],
-    rules: wantedRules(part, eni, number, settings),
+    rules: wantedRules(part, delegated, eni, number, settings),
   }
 }
 
-function wantedRules(part: EniFamily, eni: Eni, number: number, { numbers }: Settings): WantedRule[] {
+function wantedRules(
+  part: EniFamily,
+  delegated: readonly Prefix[],
+  eni: Eni,
+  number: number,
+  { numbers }: Settings,
+): WantedRule[] {
   const at = priorities(numbers)
   const common = { family: part.family, action: 'lookup', protocol: numbers.protocol } as const
-  const sources = part.addresses.map(({ address }) => hostPrefix(address))
+  const sources = [...part.addresses.map(({ address }) => hostPrefix(address)), ...delegated]
   const suppress = { suppressPrefixLength: defaultLength[part.family], suppressGroup: numbers.linkGroup }
   const mainRules = sources.map((source) => ({
     rule: { ...common, priority: at.main, source, table: table.main, ...suppress },
-    why: `${source.address}: main's routes that are no default and leave by no ENI`,
+    why: `${formatPrefix(source)}: main's routes that are no default and leave by no ENI`,
   }))
   const sourceRules = sources.map((source) => ({
     rule: { ...common, priority: at.source, source, table: number },
-    why: `${source.address}: leaves by ${eni.link.name}`,
+    why: `${formatPrefix(source)}: leaves by ${eni.link.name}`,
   }))
   const deviceRule = {
     rule: { ...common, priority: at.device, oif: eni.link.name, table: number },
@@ -158,7 +171,7 @@ function firstOfEach(rules: readonly WantedRule[]): WantedRule[] {
   const bySelector = new Map<string, WantedRule>()
   for (const wanted of rules) {
     const { family, priority, source, oif } = wanted.rule
-    const key = `${family} ${priority} ${source?.address ?? ''} ${oif ?? ''}`
+    const key = `${family} ${priority} ${source ? prefixKey(source) : ''} ${oif ?? ''}`
     if (!bySelector.has(key)) {
       bySelector.set(key, wanted)
     }

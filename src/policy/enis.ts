@@ -1,4 +1,5 @@
 import type { Link } from '../state/link.ts'
+import type { Knowledge } from './knowledge.ts'
 import { bestMatch, type Match } from './pattern.ts'
 import type { Settings } from './settings.ts'
 
@@ -12,7 +13,7 @@ export interface Eni {
   readonly managed: boolean
   /** Why it is not managed. */
   readonly unmanagedBecause?: string
-  /** The driver tells that this is EC2, so that the VPC's conventions for routers hold. */
+  /** The driver or the metadata tells that this is EC2, so that the VPC's conventions for routers hold. */
   readonly onEc2: boolean
 }
 
@@ -28,20 +29,35 @@ export interface EniSelection {
   readonly passedOver: readonly PassedOver[]
 }
 
-/** Does a pattern, or an EC2 driver, name the link? Not every link that is named is an ENI. */
-export const isNamed = (link: Link, include: readonly string[]): boolean => matchOf(link, include) !== undefined
+/** What names links: the configuration, and the metadata. */
+export type Naming = Pick<Settings, 'include' | 'knowledge'>
 
-const matchOf = (link: Link, include: readonly string[]): Match =>
-  bestMatch(include, link) ?? (hasEc2Driver(link) ? 'class' : undefined)
+/** Does a pattern, an EC2 driver or the metadata name the link? Not every link that is named is an ENI. */
+export const isNamed = (link: Link, naming: Naming): boolean => matchOf(link, naming) !== undefined
+
+const matchOf = (link: Link, { include, knowledge }: Naming): Match =>
+  bestMatch(include, link, knowledge.enis.get(link.mac)?.id) ??
+  (hasEc2Driver(link) || isInMetadata(link, knowledge) ? 'class' : undefined)
 
 const hasEc2Driver = ({ driver }: Link): boolean => driver !== undefined && ec2Drivers.includes(driver)
 
+/** VLANs, macvlans and bridges have the MAC of the ENI below them, and are not meant. */
+const isInMetadata = (link: Link, { enis }: Knowledge): boolean =>
+  enis.has(link.mac) && (link.kind === undefined || mayBeEni(link))
+
+/** Might the metadata name this link, now or later? Container runtimes make and drop many that it never does. */
+export const mayBeEni = (link: Link): boolean =>
+  !link.loopback && link.mac !== '' && disqualification(link, 'class') === undefined
+
 /** Tells which links are ENIs. Loopback never is; virtual links only where the configuration names them closely enough. */
-export function selectEnis(links: readonly Link[], settings: Pick<Settings, 'include' | 'exclude'>): EniSelection {
+export function selectEnis(
+  links: readonly Link[],
+  settings: Pick<Settings, 'include' | 'exclude' | 'knowledge'>,
+): EniSelection {
   const enis: Eni[] = []
   const passedOver: PassedOver[] = []
   for (const link of [...links].sort((a, b) => a.index - b.index)) {
-    const match = matchOf(link, settings.include)
+    const match = matchOf(link, settings)
     if (link.loopback || !match) {
       continue
     }
@@ -49,14 +65,18 @@ export function selectEnis(links: readonly Link[], settings: Pick<Settings, 'inc
     if (because) {
       passedOver.push({ link, because })
     } else {
-      enis.push({ link, onEc2: hasEc2Driver(link), ...management(link, settings.exclude) })
+      const onEc2 = hasEc2Driver(link) || settings.knowledge.enis.has(link.mac)
+      enis.push({ link, onEc2, ...management(link, settings) })
     }
   }
   return { enis, passedOver }
 }
 
-function management(link: Link, exclude: readonly string[]): Pick<Eni, 'managed' | 'unmanagedBecause'> {
-  return bestMatch(exclude, link)
+function management(
+  link: Link,
+  { exclude, knowledge }: Pick<Settings, 'exclude' | 'knowledge'>,
+): Pick<Eni, 'managed' | 'unmanagedBecause'> {
+  return bestMatch(exclude, link, knowledge.enis.get(link.mac)?.id)
     ? { managed: false, unmanagedBecause: 'excluded by the configuration' }
     : { managed: true }
 }
@@ -83,5 +103,9 @@ function disqualification(link: Link, match: Match): string | undefined {
 }
 
 /** Patterns of `include` that meet no link at present: an interface that is yet to come, or a slip. */
-export const idlePatterns = (links: readonly Link[], patterns: readonly string[]): readonly string[] =>
-  patterns.filter((pattern) => !pattern.startsWith('driver:') && !links.some((link) => bestMatch([pattern], link)))
+export const idlePatterns = (links: readonly Link[], { include, knowledge }: Naming): readonly string[] =>
+  include.filter(
+    (pattern) =>
+      !pattern.startsWith('driver:') &&
+      !links.some((link) => bestMatch([pattern], link, knowledge.enis.get(link.mac)?.id)),
+  )

@@ -18,6 +18,8 @@ export interface EniFamily {
   readonly addresses: readonly Address[]
   /** On-link prefixes of those addresses, each once. */
   readonly subnets: readonly Prefix[]
+  /** Subnets of the VPC that the metadata tells and that hold one of the addresses. */
+  readonly vpcSubnets: readonly Prefix[]
 }
 
 export interface Gateway {
@@ -73,7 +75,8 @@ function kept(eni: EniFamily, tableRoutes: readonly Route[]): Gateway | undefine
 }
 
 function conventional(eni: EniFamily): Gateway | undefined {
-  const subnet = eni.subnets[0]
+  // The kernel's prefix may be shorter or longer than the subnet, and an address alone (/32) has none.
+  const subnet = eni.vpcSubnets[0] ?? eni.subnets[0]
   if (!eni.onEc2) {
     return undefined
   }

@@ -3,6 +3,7 @@ import { formatChange } from '../state/change.ts'
 import { linkNamer, type Snapshot } from '../state/snapshot.ts'
 import { conflicts } from './conflicts.ts'
 import type { Desired } from './desired.ts'
+import { differences, explainDifference } from './differences.ts'
 import { idlePatterns } from './enis.ts'
 import type { WrongOutcome } from './outcome.ts'
 import type { Settings } from './settings.ts'
@@ -44,6 +45,12 @@ export function problems({ snapshot, desired, outcomes, refusals }: Evidence, se
     ...conflicts(snapshot, desired, settings).map(
       ({ object, problem, remedy }): Problem => ({ severity: 'warning', problem: `${object}: ${problem}`, remedy }),
     ),
+    ...settings.knowledge.troubles,
+    ...differences(snapshot, desired, settings).flatMap((difference) =>
+      explainDifference(difference, settings).map(
+        (text): Problem => ({ severity: 'warning', interface: difference.eni.link.name, ...text }),
+      ),
+    ),
     ...desired.passedOver.map(
       ({ link, because }): Problem => ({
         severity: 'warning',
@@ -52,7 +59,7 @@ export function problems({ snapshot, desired, outcomes, refusals }: Evidence, se
         remedy: 'no change is needed if that is right',
       }),
     ),
-    ...idlePatterns(snapshot.links, settings.include).map(
+    ...idlePatterns(snapshot.links, settings).map(
       (pattern): Problem => ({
         severity: 'warning',
         problem: `interfaces.include "${pattern}" matches no link (present: ${snapshot.links.map((link) => link.name).join(', ')})`,

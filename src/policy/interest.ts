@@ -3,7 +3,7 @@ import type { Rule } from '../state/rule.ts'
 import { selectEnis } from './enis.ts'
 import { everyNumbers } from './ownership.ts'
 import { bandSize, inTableBand, type Settings } from './settings.ts'
-import type { Tables } from './tables.ts'
+import { firstUnnumbered, slotOf, type Tables } from './tables.ts'
 
 /** Which routes an observation has to read; a host may hold 100,000 others. */
 export interface Interest {
@@ -30,14 +30,16 @@ export function interestOf(
   const { enis } = selectEnis(links, settings)
   const active = enis.length >= 2
   const managed = enis.filter((eni) => eni.managed)
-  const unassigned = active && managed.some(({ link }) => !hasTable(link, remembered, settings))
-  const candidates = unassigned ? Math.min(managed.length + spare, bandSize.table) : 0
-  const free = Array.from({ length: candidates }, (_, i) => settings.numbers.tableBase + i)
+  const unassigned = active ? managed.filter(({ link }) => !hasTable(link, remembered, settings)) : []
+  const slots = unassigned.flatMap(({ link }) => slotOf(link.mac, settings) ?? [])
+  const first = firstUnnumbered(settings)
+  const end = Math.min(first + managed.length + spare, settings.numbers.tableBase + bandSize.table)
+  const free = unassigned.length > 0 ? Array.from({ length: end - first }, (_, i) => first + i) : []
   const named = rules.map((rule) => rule.table).filter((number) => inTableBand(settings.numbers, number))
   const given = [...remembered.values()].map((assignment) => assignment.table)
   return {
     mainThrough: active ? enis.map(({ link }) => link.index) : [],
-    tables: [...new Set([...named, ...given, ...free])],
+    tables: [...new Set([...named, ...given, ...slots, ...free])],
     protocols: thorough ? ourInterest(settings).protocols : [],
   }
 }

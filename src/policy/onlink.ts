@@ -1,17 +1,28 @@
 import type { Address } from '../state/address.ts'
 import { isRoutable } from '../state/address.ts'
 import { addressBits, type Family, familyOf } from '../state/ip.ts'
-import { type Prefix, prefixKey } from '../state/prefix.ts'
+import { contains, type Prefix, prefixKey } from '../state/prefix.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import type { Eni } from './enis.ts'
 import type { EniFamily } from './gateway.ts'
+import type { Knowledge } from './knowledge.ts'
 
 /** An ENI's part in one family: its usable addresses and the prefixes they put on its link. */
-export function eniFamily(snapshot: Snapshot, eni: Eni, family: Family): EniFamily {
+export function eniFamily(snapshot: Snapshot, eni: Eni, family: Family, { enis }: Knowledge): EniFamily {
   const addresses = snapshot.addresses.filter(
     (address) => address.linkIndex === eni.link.index && familyOf(address.address) === family && isRoutable(address),
   )
-  return { index: eni.link.index, family, onEc2: eni.onEc2, addresses, subnets: subnetsOf(addresses, family) }
+  const told = enis
+    .get(eni.link.mac)
+    ?.subnets.filter((subnet) => addresses.some((own) => contains(subnet, own.address)))
+  return {
+    index: eni.link.index,
+    family,
+    onEc2: eni.onEc2,
+    addresses,
+    subnets: subnetsOf(addresses, family),
+    vpcSubnets: told ?? [],
+  }
 }
 
 function subnetsOf(addresses: readonly Address[], family: Family): Prefix[] {

@@ -30,7 +30,7 @@ export function isOurRoute(settings: Settings, route: Route): boolean {
  * the configuration names, or named, is taken back.
  */
 export const mayHaveGrouped = (settings: Settings, link: Link): boolean =>
-  isNamed(link, settings.include) || settings.retired.some(({ include }) => isNamed(link, include))
+  [settings, ...settings.retired].some(({ include }) => isNamed(link, { include, knowledge: settings.knowledge }))
 
 /** Link groups that the program gives out, or gave out under an earlier configuration. */
 export const ourGroups = (settings: Settings): ReadonlySet<number> =>

@@ -6,15 +6,18 @@ import type { Link } from '../state/link.ts'
  */
 export type Match = 'exact' | 'class' | 'wild' | undefined
 
-/** A pattern is a link name, a glob over names (`*`, `?`), `mac:ADDRESS`, `driver:NAME`, or an ENI id (`eni-…`). */
-export function matchLink(pattern: string, link: Link): Match {
+/**
+ * A pattern is a link name, a glob over names (`*`, `?`), `mac:ADDRESS`, `driver:NAME`, or an ENI id (`eni-…`), which is
+ * one more name of the link where it is known.
+ */
+export function matchLink(pattern: string, link: Link, eniId?: string): Match {
   if (pattern.startsWith('mac:')) {
     return pattern.slice(4).toLowerCase() === link.mac && link.mac !== '' ? 'exact' : undefined
   }
   if (pattern.startsWith('driver:')) {
     return pattern.slice(7) === (link.kind ?? link.driver) ? 'class' : undefined
   }
-  const names = [link.name, ...link.altnames]
+  const names = [link.name, ...link.altnames, ...(eniId ? [eniId] : [])]
   if (!/[*?]/.test(pattern)) {
     return names.includes(pattern) ? 'exact' : undefined
   }
@@ -25,8 +28,8 @@ export function matchLink(pattern: string, link: Link): Match {
 }
 
 /** The closest of several patterns. */
-export function bestMatch(patterns: readonly string[], link: Link): Match {
-  const matches = patterns.map((pattern) => matchLink(pattern, link))
+export function bestMatch(patterns: readonly string[], link: Link, eniId?: string): Match {
+  const matches = patterns.map((pattern) => matchLink(pattern, link, eniId))
   return (['exact', 'class', 'wild'] as const).find((kind) => matches.includes(kind))
 }
 

@@ -1,3 +1,5 @@
+import type { Knowledge } from './knowledge.ts'
+
 /** The numbers by which the program recognises what is its own in the kernel. */
 export interface Numbers {
   readonly tableBase: number
@@ -17,6 +19,10 @@ export interface Settings {
   readonly retired: readonly Pick<Settings, 'numbers' | 'include'>[]
   readonly include: readonly string[]
   readonly exclude: readonly string[]
+  /** What the instance metadata told so far. */
+  readonly knowledge: Knowledge
+  /** imds: bare ENIs get the addresses that the metadata lists. */
+  readonly addressing: 'observe' | 'imds'
 }
 
 export const inTableBand = (numbers: Numbers, table: number): boolean =>

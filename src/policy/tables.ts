@@ -2,6 +2,7 @@ import { isRoutable } from '../state/address.ts'
 import { table } from '../state/route.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import type { Eni } from './enis.ts'
+import { numbersOf } from './knowledge.ts'
 import { isOurRoute, isOurRule } from './ownership.ts'
 import { inTableBand, type Settings } from './settings.ts'
 
@@ -19,8 +20,8 @@ export const spareTables = 8
 
 /**
  * The table of each managed ENI that has, or had, an address. A table once given stays with its ENI: the one remembered from the
- * last pass, else the one that the kernel's own state shows. Others get the lowest number that nobody uses, the ENI with
- * the best default route first.
+ * last pass, else the one that the kernel's own state shows. Others get the one of their device number, where that is known
+ * and free, else the lowest number that nobody uses, the ENI with the best default route first.
  */
 export function assignTables(snapshot: Snapshot, enis: readonly Eni[], settings: Settings, remembered: Tables): Tables {
   const candidates = enis.filter(
@@ -44,13 +45,34 @@ export function assignTables(snapshot: Snapshot, enis: readonly Eni[], settings:
     }
   }
   const foreign = foreignTables(snapshot, settings)
-  for (const eni of primaryFirst(snapshot, candidates)) {
-    if (!assigned.has(eni.link.index)) {
-      give(eni, lowestFree(snapshot, new Set([...taken, ...foreign]), settings))
-    }
+  const without = primaryFirst(snapshot, candidates).filter(({ link }) => !assigned.has(link.index))
+  for (const eni of without) {
+    const slot = slotOf(eni.link.mac, settings)
+    give(eni, slot !== undefined && snapshot.tables.includes(slot) && !foreign.has(slot) ? slot : undefined)
+  }
+  for (const eni of without.filter(({ link }) => !assigned.has(link.index))) {
+    give(eni, lowestFree(snapshot, new Set([...taken, ...foreign]), settings))
   }
   return assigned
 }
+
+/** Device numbers from here on have no table of their own: the next card's would begin there. */
+const devicesPerCard = 100
+/** Where ENIs get a table whose device number is not known when they need it: behind those of ninety cards. */
+const unnumbered = 9_000
+
+/** The table of a device: base + 100 · network card + device number; undefined where the metadata has not told them. */
+export function slotOf(mac: string, { numbers, knowledge }: Settings): number | undefined {
+  const told = numbersOf(knowledge, mac)
+  const offset = told && devicesPerCard * told.card + told.device
+  return offset === undefined || told!.device >= devicesPerCard || offset >= unnumbered
+    ? undefined
+    : numbers.tableBase + offset
+}
+
+/** The first table for ENIs without a known device number. */
+export const firstUnnumbered = ({ numbers, knowledge }: Settings): number =>
+  numbers.tableBase + (knowledge.expected ? unnumbered : 0)
 
 type TableOf = (eni: Eni) => number | undefined
 
@@ -81,8 +103,12 @@ function foreignTables(snapshot: Snapshot, settings: Settings): Set<number> {
 }
 
 /** Of the tables that were read; undefined where all of them are in use. */
-const lowestFree = (snapshot: Snapshot, taken: ReadonlySet<number>, { numbers }: Settings): number | undefined =>
-  [...snapshot.tables].sort((a, b) => a - b).find((number) => inTableBand(numbers, number) && !taken.has(number))
+const lowestFree = (snapshot: Snapshot, taken: ReadonlySet<number>, settings: Settings): number | undefined =>
+  [...snapshot.tables]
+    .sort((a, b) => a - b)
+    .find(
+      (number) => inTableBand(settings.numbers, number) && number >= firstUnnumbered(settings) && !taken.has(number),
+    )
 
 /** The ENI whose default route main prefers comes first, then by ifindex. */
 function primaryFirst(snapshot: Snapshot, enis: readonly Eni[]): readonly Eni[] {

@@ -2,6 +2,7 @@ import { parseConfig } from '../../src/config/load.ts'
 import { settingsOf } from '../../src/config/settings.ts'
 import { type Desired, desiredState } from '../../src/policy/desired.ts'
 import { diff } from '../../src/policy/diff.ts'
+import { noMetadata } from '../../src/policy/knowledge.ts'
 import type { Settings } from '../../src/policy/settings.ts'
 import type { Tables } from '../../src/policy/tables.ts'
 import type { Address } from '../../src/state/address.ts'
@@ -14,8 +15,8 @@ import { formatRule, type Rule } from '../../src/state/rule.ts'
 import { linkNamer, type Snapshot } from '../../src/state/snapshot.ts'
 import { defined, options, parseRoute, parseRule } from './snapshot-parse.ts'
 
-/** Tables that were read, of the default band and of another. */
-const tables = [20_000, 30_000].flatMap((base) => Array.from({ length: 20 }, (_, i) => base + i))
+/** Tables that were read: of the default band, of those without a device number in it, and of another band. */
+const tables = [20_000, 29_000, 30_000].flatMap((base) => Array.from({ length: 20 }, (_, i) => base + i))
 
 /** What every namespace has. */
 const bare = `
@@ -136,8 +137,8 @@ function connectedRoutes(address: Address, links: readonly Link[], routes: reado
 }
 
 /** The settings of a configuration text; every default without one. */
-export const settings = (toml = '', retired: Settings['retired'] = []): Settings =>
-  settingsOf(parseConfig(toml, 'test.toml'), retired)
+export const settings = (toml = '', retired: Settings['retired'] = [], knowledge = noMetadata): Settings =>
+  settingsOf(parseConfig(toml, 'test.toml'), retired, knowledge)
 
 /** Settings under which every link named `eth…` is an ENI, with further lines of the table [routing]. */
 export const ethSettings = (routing = ''): Settings =>

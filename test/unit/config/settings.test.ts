@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { parseConfig } from '../../../src/config/load.ts'
 import { settingsOf } from '../../../src/config/settings.ts'
+import { noMetadata } from '../../../src/policy/knowledge.ts'
 
 test('settings are the numbers and patterns of the configuration', () => {
   const config = parseConfig(
@@ -13,5 +14,7 @@ test('settings are the numbers and patterns of the configuration', () => {
     retired,
     include: ['eth*'],
     exclude: ['eth9'],
+    knowledge: noMetadata,
+    addressing: 'observe',
   })
 })

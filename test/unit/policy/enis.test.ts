@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { idlePatterns, selectEnis } from '../../../src/policy/enis.ts'
+import { knowing } from '../../support/knowledge.ts'
 import { settings, snapshot } from '../../support/snapshot.ts'
 
 const interfaces = (include?: readonly string[], exclude: readonly string[] = []) =>
@@ -167,5 +168,61 @@ describe('selectEnis', () => {
 test('idlePatterns names the patterns that meet no link, drivers apart', () => {
   const { links } = snapshot('link eth0 driver ena')
   const patterns = ['driver:ena', 'driver:vif', 'eth*', 'eth0', 'eth7', 'ens*', 'mac:02:00:00:00:00:77']
-  expect(idlePatterns(links, patterns)).toEqual(['eth7', 'ens*', 'mac:02:00:00:00:00:77'])
+  expect(idlePatterns(links, interfaces(patterns))).toEqual(['eth7', 'ens*', 'mac:02:00:00:00:00:77'])
+})
+
+describe('what the metadata tells of links', () => {
+  const withMetadata = (include: readonly string[] = [], exclude: readonly string[] = []) => ({
+    ...interfaces(include, exclude),
+    knowledge: knowing([{ index: 2 }, { index: 3, id: 'eni-0a' }]),
+  })
+  const rolesWith = (text: string, include?: readonly string[], exclude?: readonly string[]) => {
+    const { enis, passedOver } = selectEnis(snapshot(text).links, withMetadata(include, exclude))
+    return [
+      ...enis.map(({ link, managed }) => `${link.name} ${managed ? 'managed' : 'unmanaged'}`),
+      ...passedOver.map(({ link }) => `${link.name} passed over`),
+    ].join(', ')
+  }
+
+  test.each([
+    {
+      name: 'a link whose MAC it has is an ENI',
+      text: 'link a\nlink b driver virtio_net',
+      roles: 'a managed, b managed',
+    },
+    { name: 'a link whose MAC it has not is none', text: 'link a index 9 driver virtio_net', roles: '' },
+    {
+      name: 'an ENI that it does not name is one by its driver',
+      text: 'link a index 9 driver ena',
+      roles: 'a managed',
+    },
+    {
+      name: 'a VLAN with the MAC of its ENI is none, and nobody is told',
+      text: 'link a\nlink a.5 index 7 type vlan parent a mac 02:00:00:00:00:02',
+      roles: 'a managed',
+    },
+    {
+      name: 'a bridge over an ENI has its MAC and is none; the ENI is told of',
+      text: 'link br index 7 type bridge mac 02:00:00:00:00:02\nlink a index 2 master br',
+      roles: 'a passed over',
+    },
+    { name: 'a veth that it names is an ENI', text: 'link eth7 index 2 type veth', roles: 'eth7 managed' },
+    { name: "a container's veth is none", text: 'link veth7 index 2 type veth', roles: '' },
+  ])('$name', ({ text, roles }) => {
+    expect(rolesWith(text)).toBe(roles)
+  })
+
+  test('an ENI id is a name of its link: to include, to exclude, and in a glob', () => {
+    const text = 'link a index 3 driver virtio_net'
+    expect(rolesWith(text, [], ['eni-0a'])).toBe('a unmanaged')
+    expect(rolesWith(text, [], ['eni-0*'])).toBe('a unmanaged')
+    expect(rolesWith(text, [], ['eni-0b'])).toBe('a managed')
+    expect(rolesWith('link veth7 index 3 type veth', ['eni-0a'])).toBe('veth7 managed')
+  })
+
+  test('is EC2, whatever the driver', () => {
+    const { links } = snapshot('link a driver virtio_net\nlink b index 9 driver virtio_net')
+    const { enis } = selectEnis(links, withMetadata(['a', 'b']))
+    expect(enis.map(({ onEc2 }) => onEc2)).toEqual([true, false])
+  })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Family } from '../../../src/state/ip.ts'
+import { knowing } from '../../support/knowledge.ts'
 import { desiredOf, ethSettings, snapshot } from '../../support/snapshot.ts'
 
 /** The router of eth1, and where it was learned. */
@@ -178,5 +179,40 @@ describe('chooseGateway', () => {
     { name: 'IPv6: and elsewhere none', text: elsewhere, family: 6, router: undefined },
   ])('$name', ({ text, family = 4, router }) => {
     expect(routerOf(text, family)).toBe(router)
+  })
+})
+
+describe('where the metadata tells that this is EC2', () => {
+  const told = (subnets: readonly string[]) => ({
+    ...ethSettings(),
+    knowledge: knowing([{ index: 2 }, { index: 3, subnets }]),
+  })
+  const router = (text: string, subnets: readonly string[], family: Family = 4) =>
+    desiredOf(snapshot(text), { settings: told(subnets) })
+      .enis.find(({ eni }) => eni.link.name === 'eth1')
+      ?.routing.find((part) => part.family === family)?.gateway?.address
+  const alone = elsewhere.replace('172.31.0.218/20', '172.31.0.218/32')
+
+  test.each([
+    { name: "the subnet's first address", text: elsewhere, subnets: [], address: '172.31.0.1' },
+    {
+      name: "the documents' subnet where the address stands alone",
+      text: alone,
+      subnets: ['172.31.0.0/20'],
+      address: '172.31.0.1',
+    },
+    {
+      name: "the documents' subnet before the kernel's prefix",
+      text: elsewhere,
+      subnets: ['172.31.0.192/26'],
+      address: '172.31.0.193',
+    },
+    { name: 'no subnet that the address does not lie in', text: alone, subnets: ['10.0.0.0/20'], address: undefined },
+  ])('IPv4: $name', ({ text, subnets, address }) => {
+    expect(router(text, subnets)).toBe(address)
+  })
+
+  test('IPv6: the router of every VPC', () => {
+    expect(router(elsewhere, [], 6)).toBe('fe80:ec2::1')
   })
 })

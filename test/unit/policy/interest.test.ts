@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { interestOf } from '../../../src/policy/interest.ts'
 import type { Settings } from '../../../src/policy/settings.ts'
 import { spareTables, type Tables } from '../../../src/policy/tables.ts'
+import { knowing } from '../../support/knowledge.ts'
 import { settings, snapshot } from '../../support/snapshot.ts'
 
 const old = { tableBase: 40_000, priorityBase: 15_000, protocol: 214, linkGroup: 7 }
@@ -66,5 +67,15 @@ describe('interestOf', () => {
 
   test('while an ENI has no table yet, the next candidates matter', () => {
     expect(interest(two).tables).toEqual(Array.from({ length: 2 + spareTables }, (_, i) => 20_000 + i))
+  })
+
+  test('tables of device numbers matter, and those behind them for who has none', () => {
+    const knowledge = knowing([
+      { index: 2, device: 0 },
+      { index: 3, device: 7 },
+    ])
+    const { tables } = interest(two, new Map(), settings('', [], knowledge))
+    expect(tables.slice(0, 2)).toEqual([20_000, 20_007])
+    expect(tables.slice(2)).toEqual(Array.from({ length: 2 + spareTables }, (_, i) => 29_000 + i))
   })
 })

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { selectEnis } from '../../../src/policy/enis.ts'
+import type { Knowledge } from '../../../src/policy/knowledge.ts'
 import { assignTables, type Tables } from '../../../src/policy/tables.ts'
 import { linkNamer } from '../../../src/state/snapshot.ts'
+import { knowing } from '../../support/knowledge.ts'
 import { settings, snapshot } from '../../support/snapshot.ts'
 
 const two = `
@@ -17,8 +19,12 @@ interface Row {
   readonly remembered?: Tables
   readonly routing?: string
   readonly exclude?: string
+  readonly knowledge?: Knowledge
   readonly tables: string
 }
+
+/** What an observation reads: the slots of devices, and free ones behind. */
+const tablesRead = [20_000, 29_000, 30_000].flatMap((base) => Array.from({ length: 400 }, (_, i) => base + i))
 
 const mac = (index: number) => `02:00:00:00:00:0${index}`
 
@@ -147,9 +153,90 @@ describe('assignTables', () => {
       exclude: '"eth0"',
       tables: 'eth1 20000',
     },
-  ])('$name', ({ text, remembered, routing, exclude, tables }) => {
-    const seen = snapshot(text)
-    const given = settings(`[interfaces]\nexclude = [${exclude ?? ''}]\n[routing]\n${routing ?? ''}`)
+    {
+      name: 'a device number that is known makes the table',
+      text: two,
+      knowledge: knowing([
+        { index: 2, device: 0 },
+        { index: 3, device: 5 },
+      ]),
+      tables: 'eth0 20000, eth1 20005',
+    },
+    {
+      name: 'device numbers repeat across network cards',
+      text: two,
+      knowledge: knowing([
+        { index: 2, device: 0, card: 0 },
+        { index: 3, device: 1, card: 3 },
+      ]),
+      tables: 'eth0 20000, eth1 20301',
+    },
+    {
+      name: 'device 0 is the primary alone: another one says so before its document is whole',
+      text: two,
+      knowledge: knowing([
+        { index: 2, device: 0 },
+        { index: 3, device: 0 },
+      ]),
+      tables: 'eth0 20000, eth1 29000',
+    },
+    {
+      name: 'nothing known yet: from 29000, the number of nobody',
+      text: two,
+      knowledge: knowing([]),
+      tables: 'eth0 29000, eth1 29001',
+    },
+    {
+      name: 'a device number that is known later renumbers nothing',
+      text: two,
+      remembered: new Map([[3, { mac: mac(3), table: 29_000 }]]),
+      knowledge: knowing([
+        { index: 2, device: 0 },
+        { index: 3, device: 1 },
+      ]),
+      tables: 'eth1 29000, eth0 20000',
+    },
+    {
+      name: 'nor does it after a restart',
+      text: `${two}
+        rule priority 20002 oif eth1 lookup 29000 protocol 213`,
+      knowledge: knowing([
+        { index: 2, device: 0 },
+        { index: 3, device: 1 },
+      ]),
+      tables: 'eth1 29000, eth0 20000',
+    },
+    {
+      name: 'two ENIs that claim one device: the second gets another table',
+      text: two,
+      knowledge: knowing([
+        { index: 2, device: 1 },
+        { index: 3, device: 1 },
+      ]),
+      tables: 'eth0 20001, eth1 29000',
+    },
+    {
+      name: "a device's table that somebody else uses is avoided",
+      text: `${two}
+        rule priority 100 lookup 20001 protocol static`,
+      knowledge: knowing([
+        { index: 2, device: 0 },
+        { index: 3, device: 1 },
+      ]),
+      tables: 'eth0 20000, eth1 29000',
+    },
+    {
+      name: 'a device number from 100 on has no table of its own',
+      text: two,
+      knowledge: knowing([
+        { index: 2, device: 0 },
+        { index: 3, device: 100 },
+      ]),
+      tables: 'eth0 20000, eth1 29000',
+    },
+  ])('$name', ({ text, remembered, routing, exclude, knowledge, tables }) => {
+    const seen = { ...snapshot(text), tables: tablesRead }
+    const given = settings(`[interfaces]\nexclude = [${exclude ?? ''}]\n[routing]\n${routing ?? ''}`, [], knowledge)
     const assigned = assignTables(seen, selectEnis(seen.links, given).enis, given, remembered ?? new Map())
     const name = linkNamer(seen)
     expect([...assigned].map(([index, { table }]) => `${name(index)} ${table}`).join(', ')).toBe(tables)
