@@ -1,7 +1,7 @@
 import type { Log } from './log.ts'
 import type { Problem } from './policy/health.ts'
 import type { Applied, PassOutcome } from './reconcile.ts'
-import { type Change, changeKey, formatChange } from './state/change.ts'
+import { actionOf, type Change, changeKey, formatChange } from './state/change.ts'
 import { linkNamer } from './state/snapshot.ts'
 
 /** ms that the kernel may refuse a change before it is told: an address is announced before it can be used. */
@@ -80,8 +80,7 @@ export class Audit {
 }
 
 function fieldsOf(change: Change, linkName: (index: number) => string) {
-  const action = change.op === 'set' || change.op === 'reset' ? 'replace' : change.op
-  return { action, object: change.kind, ...subject(change, linkName) }
+  return { action: actionOf(change), object: change.kind, ...subject(change, linkName) }
 }
 
 function subject(change: Change, linkName: (index: number) => string) {

@@ -8,6 +8,9 @@ import type { DaemonReport } from './instance/report.ts'
 import type { Hint, Kernel } from './kernel/port.ts'
 import type { Log } from './log.ts'
 import { look } from './look.ts'
+import type { Family } from './metrics/family.ts'
+import { presentFamilies } from './metrics/present.ts'
+import { type PassCause, Tally } from './metrics/tally.ts'
 import { type EventSketch, type Urgency, urgencyOf } from './policy/relevance.ts'
 import { inTableBand, type Settings } from './policy/settings.ts'
 import { type Memory, noMemory, type PassOutcome, reconcile } from './reconcile.ts'
@@ -34,16 +37,20 @@ export class Daemon {
   readonly #kernel: Kernel
   readonly #log: Log
   readonly #version: string
+  readonly #onNews: () => void
   readonly #audit: Audit
   readonly #contention = new Contention()
   readonly #health: Health
   readonly #waker = new Waker(() => this.#pass())
   readonly #since = new Date()
+  readonly #tally = new Tally()
   #config: Config
   #settings: Settings
   #memory: Memory = noMemory
   #enis: ReadonlySet<number> = new Set()
   #hint = 'start'
+  #cause: PassCause = 'start'
+  #outcome: PassOutcome | undefined
   #judgementDue = true
   #thorough = true
   #confirmation: NodeJS.Timeout | undefined
@@ -56,23 +63,30 @@ export class Daemon {
   #warming: NodeJS.Timeout | undefined
   #interval: NodeJS.Timeout | undefined
 
-  constructor(options: { kernel: Kernel; config: Config; log: Log; version: string }) {
+  /** `onNews` is called after every pass and every judgement: what the daemon tells of itself may have changed. */
+  constructor(options: { kernel: Kernel; config: Config; log: Log; version: string; onNews?: () => void }) {
     this.#kernel = options.kernel
     this.#config = options.config
     this.#settings = settingsOf(options.config)
     this.#log = options.log
     this.#version = options.version
+    this.#onNews = options.onNews ?? (() => {})
     this.#audit = new Audit(options.log)
-    this.#health = new Health({ kernel: options.kernel, audit: this.#audit, contention: this.#contention })
+    this.#health = new Health({
+      kernel: options.kernel,
+      audit: this.#audit,
+      contention: this.#contention,
+      onJudged: this.#onNews,
+    })
   }
 
   /** Subscribes first, so that nothing falls between the first look and the first event, and passes once at once. */
   start(): void {
     this.#kernel.watch(
       (event) => this.#urgencyOf(event),
-      (hint) => this.#onHint(hint),
+      (hint) => this.#onEvent(hint),
     )
-    this.#interval = setInterval(() => this.#lookThoroughly('a look at intervals'), slowInterval)
+    this.#interval = setInterval(() => this.#lookThoroughly('a look at intervals', 'interval'), slowInterval)
     this.#pass()
   }
 
@@ -82,7 +96,7 @@ export class Daemon {
     this.#config = config
     this.#settings = settingsOf(config, [...retired, { numbers, include }])
     this.#log.level = config.log.level
-    this.#lookThoroughly('the configuration was read again')
+    this.#lookThoroughly('the configuration was read again', 'configuration')
   }
 
   /** Ends the watch; leaves the routing in place or takes it away, as configured. */
@@ -123,6 +137,19 @@ export class Daemon {
     }
   }
 
+  /** What is counted and what can be told at this moment, for whoever keeps time series. */
+  metrics(): Family[] {
+    const present = presentFamilies({
+      version: this.#version,
+      since: this.#since,
+      health: this.#health.verdict,
+      problems: this.#health.problems,
+      contested: this.#contention.contested(performance.now()).length,
+      outcome: this.#outcome,
+    })
+    return [...present, ...this.#tally.families()]
+  }
+
   /** A route in a table of the band that no ENI has is found by a thorough look alone. */
   #urgencyOf(event: EventSketch): Urgency {
     const { kind, table } = event
@@ -131,22 +158,28 @@ export class Daemon {
     return urgencyOf(event, this.#enis, this.#settings)
   }
 
-  #lookThoroughly(what: string): void {
+  #lookThoroughly(what: string, cause: PassCause): void {
     this.#thorough = true
     this.#judgementDue = true
-    this.#onHint({ urgency: 'now', what })
+    this.#wake({ urgency: 'now', what }, cause)
   }
 
   /** Some of what the kernel does in the wake of an event comes a moment after it, and silently. */
   #confirmLater(): void {
     this.#confirmation ??= setTimeout(() => {
       this.#confirmation = undefined
-      this.#lookThoroughly('a second look')
+      this.#lookThoroughly('a second look', 'second look')
     }, confirmAfter)
   }
 
-  #onHint({ urgency, what }: Hint): void {
+  #onEvent(hint: Hint): void {
+    this.#tally.sighted(hint.sighting, performance.now())
+    this.#wake(hint, hint.sighting)
+  }
+
+  #wake({ urgency, what }: Pick<Hint, 'urgency' | 'what'>, cause: PassCause): void {
     this.#hint = what
+    this.#cause = cause
     this.#judgementDue ||= urgency === 'soon'
     this.#waker.wake(urgency)
   }
@@ -191,6 +224,8 @@ export class Daemon {
       this.#log.error({ event: 'failed', err: error }, `the pass failed and is tried again: ${error.message}`)
     }
     this.#failure = error.message
+    this.#tally.failed()
+    this.#onNews()
     this.#retries++
     this.#waker.passed(false)
     this.#waker.wakeIn(this.#retryDelay())
@@ -200,9 +235,11 @@ export class Daemon {
     const { snapshot, desired, applied } = outcome
     const now = performance.now()
     this.#passes++
+    this.#outcome = outcome
     this.#memory = outcome.memory
     this.#enis = new Set(desired.enis.map(({ eni }) => eni.link.index))
     const durationUs = Math.round((now - started) * 1000)
+    this.#tally.passed(outcome, { cause: this.#cause, duration: now - started, now })
     this.#audit.pass(outcome, { pass: this.#passes, hint: this.#hint, durationUs, now })
     const last = applied.findLast(({ result }) => result.done && !result.already)
     if (last) {
@@ -220,6 +257,7 @@ export class Daemon {
     this.#health.note(outcome, this.#settings, last !== undefined || this.#judgementDue)
     this.#judgementDue = false
     this.#tellReady(outcome)
+    this.#onNews()
   }
 
   /** Earlier numbers are forgotten, and what has them is foreign, once a whole look at everything finds nothing to do. */

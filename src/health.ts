@@ -24,6 +24,7 @@ export class Health {
   readonly #kernel: Kernel
   readonly #audit: Audit
   readonly #contention: Contention
+  readonly #onJudged: () => void
   #outcome: PassOutcome | undefined
   #settings: Settings | undefined
   #problems: readonly Problem[] = []
@@ -31,10 +32,11 @@ export class Health {
   #suspected: ReadonlySet<string> = new Set()
   #timer: NodeJS.Timeout | undefined
 
-  constructor(options: { kernel: Kernel; audit: Audit; contention: Contention }) {
+  constructor(options: { kernel: Kernel; audit: Audit; contention: Contention; onJudged?: () => void }) {
     this.#kernel = options.kernel
     this.#audit = options.audit
     this.#contention = options.contention
+    this.#onJudged = options.onJudged ?? (() => {})
   }
 
   get verdict(): Verdict {
@@ -42,6 +44,11 @@ export class Health {
     if (this.#problems.some(({ severity }) => severity === 'error')) return 'degraded'
     if (!this.#outcome.verified) return 'repairing'
     return this.#outcome.desired.active ? 'in sync' : 'single'
+  }
+
+  /** Those of the last judgement. */
+  get problems(): readonly Problem[] {
+    return this.#problems
   }
 
   /** Takes the outcome of a pass; `due` asks for a judgement soon. */
@@ -85,6 +92,7 @@ export class Health {
       ...contested.map(contestedProblem),
     ]
     this.#audit.problems(this.#problems)
+    this.#onJudged()
     if (outcomes.length < suspects.length) {
       this.#judgeIn(confirmation)
     } else if (contested.length > 0) {

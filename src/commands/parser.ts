@@ -85,6 +85,22 @@ Example:
   eni-routed check || eni-routed status`,
   },
   {
+    name: 'metrics',
+    summary: "print the running daemon's metrics in Prometheus' text format",
+    load: async () => (await import('./metrics.ts')).metrics,
+    json: true,
+    help: `
+Works without privilege. The daemon serves the same at a unix socket, as OpenMetrics to those who ask for it, and
+writes it to a file for the node exporter where metrics.textfile names one.
+
+Exit status: 0, or 69 where no daemon answers.
+
+Examples:
+  eni-routed metrics | promtool check metrics
+  eni-routed metrics --json | jq -r '.[].name'
+  curl --unix-socket /run/eni-routed/netns-INODE.metrics.sock http://localhost/metrics`,
+  },
+  {
     name: 'cleanup',
     summary: 'take away exactly what is ours: rules, routes and link groups',
     load: async () => (await import('./cleanup.ts')).cleanup,

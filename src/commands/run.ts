@@ -8,6 +8,7 @@ import { lockNamespace } from '../instance/lock.ts'
 import { serveReport } from '../instance/report.ts'
 import { openKernel } from '../kernel/netlink.ts'
 import { createLog, type Log } from '../log.ts'
+import { Exposition } from '../metrics/exposition.ts'
 import { requireNetAdmin } from '../privilege.ts'
 import { version } from '../version.ts'
 import type { CommonOptions } from './session.ts'
@@ -19,21 +20,30 @@ export async function run(options: CommonOptions): Promise<number> {
   const unlock = lockNamespace()
   const log = createLog(config.log.level)
   log.info({ event: 'start', version, pid: process.pid }, `eni-routed ${version} starts as process ${process.pid}`)
-  const daemon = new Daemon({ kernel: openKernel(), config, log, version })
+  const daemon = new Daemon({ kernel: openKernel(), config, log, version, onNews: () => exposition.touch() })
+  const exposition = new Exposition(() => daemon.metrics(), log)
   const server = serveReport(() => daemon.report(), log)
   const stopped = stopSignal()
   daemon.start()
-  onHangup(() => reload(daemon, options, log))
+  exposition.configure(config)
+  onHangup(() => {
+    const next = reload(options, log)
+    if (next) {
+      daemon.reconfigure(next)
+      exposition.configure(next)
+    }
+  })
   const signal = await stopped
   log.info({ event: 'stop', signal }, `stopping on ${signal}`)
   daemon.stop()
   server.close()
+  exposition.close()
   unlock()
   return exit.ok
 }
 
-/** A bad new file is reported, and the old configuration kept. */
-function reload(daemon: Daemon, options: CommonOptions, log: Log): void {
+/** The configuration read again. A bad new file is reported, and undefined: the old configuration is kept. */
+function reload(options: CommonOptions, log: Log): Config | undefined {
   let config: Config
   try {
     config = loadConfig(options.config)
@@ -42,10 +52,10 @@ function reload(daemon: Daemon, options: CommonOptions, log: Log): void {
     for (const fault of faults) {
       log.error({ event: 'reload', result: 'refused' }, `the configuration is kept as it was: ${fault}`)
     }
-    return
+    return undefined
   }
   log.info({ event: 'reload', result: 'done' }, 'the configuration was read again')
-  daemon.reconfigure(config)
+  return config
 }
 
 const stopSignal = (): Promise<NodeJS.Signals> =>

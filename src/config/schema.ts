@@ -56,6 +56,11 @@ const patterns = z.array(pattern, { error: 'must be a list of strings' })
 
 const httpEndpoint = z.url({ protocol: /^http$/, error: 'must be an http:// address' })
 
+const textfileForm =
+  'must be an absolute path that ends in .prom, since the node exporter reads no others, or "" for none'
+/** 107 bytes: sun_path of unix(7). */
+const socketForm = 'must be an absolute path of at most 107 characters, or "" for the one beside the status socket'
+
 /** The configuration file: every key, its default and what it allows. Keys that are not listed are faults. */
 export const configSchema = z.strictObject({
   interfaces: z
@@ -97,6 +102,18 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   log: z.strictObject({ level: choice(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
+  metrics: z
+    .strictObject({
+      textfile: z
+        .string({ error: textfileForm })
+        .regex(/^$|^\/.*[^/]\.prom$/, textfileForm)
+        .default(''),
+      socket: z
+        .string({ error: socketForm })
+        .regex(/^$|^\/.{0,105}[^/]$/, socketForm)
+        .default(''),
+    })
+    .prefault({}),
 })
 
 export type Config = z.infer<typeof configSchema>

@@ -8,5 +8,5 @@ export const runtimeDirectory = (): string => process.env.RUNTIME_DIRECTORY?.spl
 export const networkNamespace = (): string => /\d+/.exec(readlinkSync('/proc/self/ns/net'))?.[0] ?? '0'
 
 /** A file of this network namespace's daemon: `netns-INODE.SUFFIX` in the runtime directory. */
-export const instanceFile = (suffix: 'lock' | 'sock'): string =>
+export const instanceFile = (suffix: 'lock' | 'sock' | 'metrics.sock'): string =>
   join(runtimeDirectory(), `netns-${networkNamespace()}.${suffix}`)

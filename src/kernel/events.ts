@@ -8,7 +8,7 @@ import { decodeRoute } from '../netlink/route.ts'
 import { decodeRule } from '../netlink/rule.ts'
 import type { EventSketch } from '../policy/relevance.ts'
 import { routeTypes, table } from '../state/route.ts'
-import type { Hint, Relevance } from './port.ts'
+import type { Hint, Relevance, Sighting } from './port.ts'
 
 /** Hears the kernel's events, passes on those that matter as hints, and counts the writes of others. */
 export class EventSource {
@@ -25,7 +25,7 @@ export class EventSource {
     this.#listener = Listener.open({
       filter: (view) => this.#filter(view),
       onEvents: (batch) => this.#deliver(batch),
-      onError: (error) => this.#onHint({ urgency: 'now', what: `the event socket failed: ${String(error)}` }),
+      onError: (error) => this.#onHint({ ...lost, what: `the event socket failed: ${String(error)}` }),
     })
   }
 
@@ -98,23 +98,25 @@ export class EventSource {
   #deliver({ events, overflow }: EventBatch): void {
     if (overflow) {
       this.#onTouched()
-      this.#onHint({ urgency: 'now', what: 'events were lost' })
+      this.#onHint(lost)
       return
     }
     let soon: NetlinkEvent | undefined
     for (const event of events) {
       const urgency = this.#relevance(sketch(event))
       if (urgency === 'now') {
-        this.#onHint({ urgency, what: describe(event) })
+        this.#onHint({ urgency, ...describe(event) })
         return
       }
       soon ??= urgency && event
     }
     if (soon) {
-      this.#onHint({ urgency: 'soon', what: describe(soon) })
+      this.#onHint({ urgency: 'soon', ...describe(soon) })
     }
   }
 }
+
+const lost: Hint = { urgency: 'now', what: 'events were lost', sighting: 'events lost' }
 
 /** What can't be decoded concerns us until proved otherwise: its kind alone remains. */
 function sketch({ kind, payload }: NetlinkEvent): EventSketch {
@@ -144,9 +146,10 @@ function sketch({ kind, payload }: NetlinkEvent): EventSketch {
 }
 
 /** `rule deleted by process 812 (ip)`: a netlink port is the process id of its owner, unless that has several sockets. */
-function describe({ kind, deleted, portId }: NetlinkEvent): string {
-  const what = `${kind} ${deleted ? 'deleted' : 'changed'}`
-  return portId === 0 ? `${what} by the kernel` : `${what} by process ${portId}${commandOf(portId)}`
+function describe({ kind, deleted, portId }: NetlinkEvent): { what: string; sighting: Sighting } {
+  const sighting: Sighting = `${kind} ${deleted ? 'deleted' : 'changed'}`
+  const by = portId === 0 ? 'the kernel' : `process ${portId}${commandOf(portId)}`
+  return { what: `${sighting} by ${by}`, sighting }
 }
 
 function commandOf(pid: number): string {

@@ -18,11 +18,15 @@ export type ChangeResult =
   | { readonly done: true; readonly already: boolean }
   | { readonly done: false; readonly code: string; readonly message: string }
 
+/** What an event was about, in words few enough to count by. */
+export type Sighting = `${EventSketch['kind']} ${'changed' | 'deleted'}` | 'events lost'
+
 /** What the daemon is told of an event: a hint to look again, never a fact to act on. */
 export interface Hint {
   readonly urgency: 'now' | 'soon'
   /** What happened, for the audit: `rule deleted by process 812`. */
   readonly what: string
+  readonly sighting: Sighting
 }
 
 /** Decides about one event, on the little that is cheap to read. */

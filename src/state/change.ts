@@ -48,6 +48,10 @@ export function formatChange(change: Change, linkName: (index: number) => string
   }
 }
 
+/** What becomes of the object, in the audit's words and the metrics'. */
+export const actionOf = ({ op }: Change): 'add' | 'replace' | 'delete' =>
+  op === 'set' || op === 'reset' ? 'replace' : op
+
 /** Does the change take something away (`- ` in a plan), or put something there (`+ `)? */
 export const takesAway = (change: Change): boolean => change.op === 'delete' || change.op === 'reset'
 

@@ -160,8 +160,13 @@ export class FakeKernel implements Kernel {
   notify(event: EventSketch, what: string): void {
     const urgency = this.#relevance(event)
     if (urgency) {
-      this.#onHint({ urgency, what })
+      this.#onHint({ urgency, what, sighting: `${event.kind} changed` })
     }
+  }
+
+  /** The queue of events overflows. */
+  loseEvents(): void {
+    this.#onHint({ urgency: 'now', what: 'events were lost', sighting: 'events lost' })
   }
 
   #parse(line: string): Rule | Route {

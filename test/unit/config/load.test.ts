@@ -30,7 +30,9 @@ describe('parseConfig', () => {
     {
       name: 'an unknown table is named with those that there are',
       text: '\n[route]\nx = 1',
-      faults: ['c.toml:2: route: unknown key; allowed here: [interfaces], [routing], [addresses], [metadata], [log]'],
+      faults: [
+        'c.toml:2: route: unknown key; allowed here: [interfaces], [routing], [addresses], [metadata], [log], [metrics]',
+      ],
     },
     {
       name: 'a wrong type is shown with its value',
@@ -86,6 +88,20 @@ describe('parseConfig', () => {
       name: 'an endpoint is an http address',
       text: '[metadata]\nendpoint = "https://169.254.169.254"',
       faults: ['c.toml:2: metadata.endpoint: "https://169.254.169.254" must be an http:// address'],
+    },
+    {
+      name: 'a textfile has the suffix that is read',
+      text: '[metrics]\ntextfile = "/run/eni-routed/metrics.txt"',
+      faults: [
+        'c.toml:2: metrics.textfile: "/run/eni-routed/metrics.txt" must be an absolute path that ends in .prom, since the node exporter reads no others, or "" for none',
+      ],
+    },
+    {
+      name: 'a socket has an absolute path',
+      text: '[metrics]\nsocket = "metrics.sock"',
+      faults: [
+        'c.toml:2: metrics.socket: "metrics.sock" must be an absolute path of at most 107 characters, or "" for the one beside the status socket',
+      ],
     },
     {
       name: 'a table is no value',

@@ -20,6 +20,9 @@ mode = "auto"
 endpoint = "http://169.254.169.254"
 [log]
 level = "info"
+[metrics]
+textfile = ""
+socket = ""
 `
 const defaults = {
   interfaces: { include: ['driver:ena', 'driver:ixgbevf', 'driver:vif'], exclude: [] },
@@ -34,6 +37,7 @@ const defaults = {
   addresses: { mode: 'observe' },
   metadata: { mode: 'auto', endpoint: 'http://169.254.169.254' },
   log: { level: 'info' },
+  metrics: { textfile: '', socket: '' },
 }
 
 test('the sample of the contract is the configuration of an empty file', () => {
