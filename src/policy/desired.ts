@@ -1,21 +1,16 @@
 import { type Family, families } from '../state/ip.ts'
-import { formatPrefix, hostPrefix, type Prefix, prefixKey } from '../state/prefix.ts'
+import { hostPrefix, type Prefix } from '../state/prefix.ts'
 import { type Route, table } from '../state/route.ts'
-import type { Rule } from '../state/rule.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import { delegatedPrefixes } from './delegated.ts'
 import { type Eni, type PassedOver, selectEnis } from './enis.ts'
 import { chooseGateway, type EniFamily, type Gateway } from './gateway.ts'
 import { eniFamily } from './onlink.ts'
 import { isOurRoute } from './ownership.ts'
-import { defaultLength, type WantedRoute, wantedRoutes } from './routes.ts'
-import { priorities, type Settings } from './settings.ts'
+import { type WantedRoute, wantedRoutes } from './routes.ts'
+import { type Holding, type WantedRule, wantedRules } from './rules.ts'
+import type { Settings } from './settings.ts'
 import { assignTables, type Tables } from './tables.ts'
-
-export interface WantedRule {
-  readonly rule: Rule
-  readonly why: string
-}
 
 /** What one ENI has in one family, for people and for the proof of the outcome. */
 export interface EniRouting {
@@ -78,7 +73,10 @@ export function desiredState(snapshot: Snapshot, settings: Settings, remembered:
     active: true,
     groups: new Map(linkGroup === 0 ? [] : enis.map(({ link }) => [link.index, linkGroup])),
     routes: plans.flatMap(({ routes }) => routes),
-    rules: firstOfEach(plans.flatMap(({ rules }) => rules)),
+    rules: wantedRules(
+      plans.flatMap(({ holdings }) => holdings),
+      settings.numbers,
+    ),
     tables,
     starved: parts.some((part) => isStarved(part, tables)),
     enis: plans.map(({ plan }) => plan),
@@ -89,7 +87,7 @@ export function desiredState(snapshot: Snapshot, settings: Settings, remembered:
 interface EniWants {
   readonly plan: EniPlan
   readonly routes: readonly WantedRoute[]
-  readonly rules: readonly WantedRule[]
+  readonly holdings: readonly Holding[]
 }
 
 /** What the plan of one ENI is made from. */
@@ -110,7 +108,7 @@ const isStarved = ({ eni, families }: EniParts, tables: Tables): boolean =>
 
 function planEni(world: World, { eni, families }: EniParts, number: number | undefined): EniWants {
   if (number === undefined) {
-    return { plan: { eni, routing: [] }, routes: [], rules: [] }
+    return { plan: { eni, routing: [] }, routes: [], holdings: [] }
   }
   const wants = families
     .filter(({ addresses }) => addresses.length > 0)
@@ -118,7 +116,7 @@ function planEni(world: World, { eni, families }: EniParts, number: number | und
   return {
     plan: { eni, table: number, routing: wants.map(({ routing }) => routing) },
     routes: wants.flatMap(({ routes }) => routes),
-    rules: wants.flatMap(({ rules }) => rules),
+    holdings: wants.map(({ holding }) => holding),
   }
 }
 
@@ -135,46 +133,11 @@ function planFamily({ snapshot, settings, parts, mainRoutes }: World, eni: Eni, 
     routing: { family: part.family, addresses, delegated, ...(gateway ? { gateway } : {}) },
     // The kernel refuses routes through a link that is down; the rules can wait for it.
     routes: eni.link.up ? wantedRoutes(part, siblings, gateway, mainRoutes, target) : [],
-    rules: wantedRules(part, delegated, eni, number, settings),
+    holding: {
+      family: part.family,
+      link: eni.link.name,
+      table: number,
+      sources: [...addresses.map(hostPrefix), ...delegated],
+    },
   }
-}
-
-function wantedRules(
-  part: EniFamily,
-  delegated: readonly Prefix[],
-  eni: Eni,
-  number: number,
-  { numbers }: Settings,
-): WantedRule[] {
-  const at = priorities(numbers)
-  const common = { family: part.family, action: 'lookup', protocol: numbers.protocol } as const
-  const sources = [...part.addresses.map(({ address }) => hostPrefix(address)), ...delegated]
-  const suppress = { suppressPrefixLength: defaultLength[part.family], suppressGroup: numbers.linkGroup }
-  const mainRules = sources.map((source) => ({
-    rule: { ...common, priority: at.main, source, table: table.main, ...suppress },
-    why: `${formatPrefix(source)}: main's routes that are no default and leave by no ENI`,
-  }))
-  const sourceRules = sources.map((source) => ({
-    rule: { ...common, priority: at.source, source, table: number },
-    why: `${formatPrefix(source)}: leaves by ${eni.link.name}`,
-  }))
-  const deviceRule = {
-    rule: { ...common, priority: at.device, oif: eni.link.name, table: number },
-    why: `sockets bound to ${eni.link.name}`,
-  }
-  // Without link groups the main lookup would find the other ENIs' subnets, the very fault to be cured.
-  return [...(numbers.linkGroup === 0 ? [] : mainRules), ...sourceRules, deviceRule]
-}
-
-/** An address that two ENIs have belongs to the one with the lower ifindex: two rules would never both be asked. */
-function firstOfEach(rules: readonly WantedRule[]): WantedRule[] {
-  const bySelector = new Map<string, WantedRule>()
-  for (const wanted of rules) {
-    const { family, priority, source, oif } = wanted.rule
-    const key = `${family} ${priority} ${source ? prefixKey(source) : ''} ${oif ?? ''}`
-    if (!bySelector.has(key)) {
-      bySelector.set(key, wanted)
-    }
-  }
-  return [...bySelector.values()]
 }

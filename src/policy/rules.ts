@@ -1,0 +1,53 @@
+import type { Family } from '../state/ip.ts'
+import { formatPrefix, type Prefix, prefixKey } from '../state/prefix.ts'
+import { table } from '../state/route.ts'
+import type { Rule } from '../state/rule.ts'
+import { defaultLength } from './routes.ts'
+import { type Numbers, priorities } from './settings.ts'
+
+/** A rule that should be there, and why, for people. */
+export interface WantedRule {
+  readonly rule: Rule
+  readonly why: string
+}
+
+/** What one ENI has in one family, as far as rules need it. */
+export interface Holding {
+  readonly family: Family
+  readonly link: string
+  readonly table: number
+  /** Addresses, and prefixes that the VPC delegates to the ENI. */
+  readonly sources: readonly Prefix[]
+}
+
+/** The rules of all ENIs. An address that two of them have belongs to the first: two rules would never both be asked. */
+export function wantedRules(holdings: readonly Holding[], numbers: Numbers): WantedRule[] {
+  const taken = new Set<string>()
+  return holdings.flatMap((holding) => {
+    const sources = holding.sources.filter((source) => {
+      const key = prefixKey(source)
+      return !taken.has(key) && taken.add(key)
+    })
+    return rulesOf({ ...holding, sources }, numbers)
+  })
+}
+
+function rulesOf({ family, link, table: number, sources }: Holding, numbers: Numbers): WantedRule[] {
+  const at = priorities(numbers)
+  const common = { family, action: 'lookup', protocol: numbers.protocol } as const
+  const suppress = { suppressPrefixLength: defaultLength[family], suppressGroup: numbers.linkGroup }
+  const mainRules = sources.map((source) => ({
+    rule: { ...common, priority: at.main, source, table: table.main, ...suppress },
+    why: `${formatPrefix(source)}: main's routes that are no default and leave by no ENI`,
+  }))
+  const sourceRules = sources.map((source) => ({
+    rule: { ...common, priority: at.source, source, table: number },
+    why: `${formatPrefix(source)}: leaves by ${link}`,
+  }))
+  const deviceRule = {
+    rule: { ...common, priority: at.device, oif: link, table: number },
+    why: `sockets bound to ${link}`,
+  }
+  // Without link groups the main lookup would find the other ENIs' subnets, the very fault to be cured.
+  return [...(numbers.linkGroup === 0 ? [] : mainRules), ...sourceRules, deviceRule]
+}
