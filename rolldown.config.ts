@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'rolldown'
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as { version: string }
@@ -6,8 +7,17 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.
 export default defineConfig({
   input: 'src/main.ts',
   platform: 'node',
-  // koffi finds its prebuilt binary beside its own files, so it stays a package.
-  external: ['koffi'],
+  // koffi finds its prebuilt binary beside its own files, so it stays a package, loaded by our own hands.
+  resolve: { alias: { koffi: fileURLToPath(new URL('src/koffi.ts', import.meta.url)) } },
+  // CommonJS: importing Node's own modules the other way evaluates all that they export, 10 ms of it.
+  plugins: [
+    {
+      name: 'type-of-dist',
+      generateBundle() {
+        this.emitFile({ type: 'asset', fileName: 'package.json', source: '{ "type": "commonjs" }\n' })
+      },
+    },
+  ],
   transform: { define: { VERSION: JSON.stringify(version) } },
-  output: { dir: 'dist', format: 'esm', sourcemap: true, entryFileNames: '[name].js', cleanDir: true },
+  output: { dir: 'dist', format: 'cjs', sourcemap: true, entryFileNames: '[name].js', cleanDir: true },
 })

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import './early.ts'
-import { parseArguments } from './commands/parser.ts'
+import { daemonArguments } from './commands/daemon-arguments.ts'
 import { ConfigError } from './config/fault.ts'
 import { ExitError, exit } from './exit.ts'
 import { NetlinkError } from './netlink/errors.ts'
@@ -28,8 +28,19 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(exit.ok)
 })
 
-try {
-  process.exitCode = await parseArguments(process.argv)
-} catch (error) {
-  process.exitCode = failure(error)
+/** Each verb is loaded when it is asked for. */
+async function main(): Promise<number> {
+  const daemon = daemonArguments(process.argv.slice(2))
+  return daemon
+    ? (await import('./commands/run.ts')).run(daemon)
+    : (await import('./commands/parser.ts')).parseArguments(process.argv)
 }
+
+main().then(
+  (code) => {
+    process.exitCode = code
+  },
+  (error) => {
+    process.exitCode = failure(error)
+  },
+)

@@ -7,7 +7,7 @@ import type { CommonOptions } from './session.ts'
 
 /** Prints the metrics of the daemon of this network namespace, as a scraper gets them. */
 export async function metrics(options: CommonOptions): Promise<number> {
-  const socket = metricsSocket(loadConfig(options.config))
+  const socket = metricsSocket(await loadConfig(options.config))
   const text = await readMetrics(socket, options.json ? 'application/json' : 'text/plain').catch((error: Error) => {
     throw new ExitError(
       exit.unavailable,

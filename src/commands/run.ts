@@ -5,7 +5,7 @@ import { Daemon } from '../daemon.ts'
 import { exit } from '../exit.ts'
 import { onHangup } from '../instance/hangup.ts'
 import { lockNamespace } from '../instance/lock.ts'
-import { serveReport } from '../instance/report.ts'
+import { serveReport } from '../instance/report-server.ts'
 import { openKernel } from '../kernel/netlink.ts'
 import { createLog, type Log } from '../log.ts'
 import { Exposition } from '../metrics/exposition.ts'
@@ -15,7 +15,7 @@ import type { CommonOptions } from './session.ts'
 
 /** Runs the daemon in the foreground until SIGTERM or SIGINT. */
 export async function run(options: CommonOptions): Promise<number> {
-  const config = loadConfig(options.config)
+  const config = await loadConfig(options.config)
   requireNetAdmin('run')
   const unlock = lockNamespace()
   const log = createLog(config.log.level)
@@ -26,8 +26,8 @@ export async function run(options: CommonOptions): Promise<number> {
   const stopped = stopSignal()
   daemon.start()
   exposition.configure(config)
-  onHangup(() => {
-    const next = reload(options, log)
+  onHangup(async () => {
+    const next = await reload(options, log)
     if (next) {
       daemon.reconfigure(next)
       exposition.configure(next)
@@ -43,10 +43,10 @@ export async function run(options: CommonOptions): Promise<number> {
 }
 
 /** The configuration read again. A bad new file is reported, and undefined: the old configuration is kept. */
-function reload(options: CommonOptions, log: Log): Config | undefined {
+async function reload(options: CommonOptions, log: Log): Promise<Config | undefined> {
   let config: Config
   try {
-    config = loadConfig(options.config)
+    config = await loadConfig(options.config)
   } catch (error) {
     const faults = error instanceof ConfigError ? error.faults.map(formatFault) : [String(error)]
     for (const fault of faults) {

@@ -30,7 +30,7 @@ export interface Session {
 
 /** Reads the configuration, asks the daemon, opens the kernel; closes it after `work`. @throws {ConfigError} */
 export async function withSession<T>(options: CommonOptions, work: (session: Session) => T | Promise<T>): Promise<T> {
-  const config = loadConfig(options.config)
+  const config = await loadConfig(options.config)
   const daemon = await readReport()
   const silentDaemon = daemon ? undefined : lockHolder()
   const kernel = openKernel()

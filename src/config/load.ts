@@ -1,20 +1,18 @@
 import { readFileSync } from 'node:fs'
-import { parse, TomlError } from 'smol-toml'
-import type { z } from 'zod'
 import { defaultConfigFile } from './default-file.ts'
-import { ConfigError, type ConfigFault } from './fault.ts'
-import { lineOf } from './line.ts'
-import { type Config, configSchema } from './schema.ts'
+import { defaults } from './defaults.ts'
+import { ConfigError } from './fault.ts'
+import type { Config } from './schema.ts'
 
 /**
  * The configuration of a file. Without a file name, the default file's, or the defaults where that does not exist; a file
- * that was asked for by name must exist.
+ * that was asked for by name must exist. What validates a file is loaded where there is one: it takes 10 ms.
  * @throws {ConfigError} with every fault found
  */
-export function loadConfig(file?: string): Config {
+export async function loadConfig(file?: string): Promise<Config> {
   const name = file ?? defaultConfigFile
   const text = readConfig(name, file === undefined)
-  return text === undefined ? configSchema.parse({}) : parseConfig(text, name)
+  return text === undefined ? defaults : (await import('./parse.ts')).parseConfig(text, name)
 }
 
 function readConfig(file: string, optional: boolean): string | undefined {
@@ -35,62 +33,3 @@ const reason = (code: string | undefined): string =>
     EACCES: 'permission denied; make it readable for the user that runs eni-routed',
     EISDIR: 'it is a directory; name the file in it',
   })[code ?? ''] ?? String(code)
-
-/** @throws {ConfigError} with every fault found */
-export function parseConfig(text: string, file: string): Config {
-  const result = configSchema.safeParse(parseToml(text, file))
-  if (!result.success) {
-    const faults = result.error.issues.flatMap((issue) => explain(issue, text, file))
-    throw new ConfigError(faults.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)))
-  }
-  return result.data
-}
-
-function parseToml(text: string, file: string): unknown {
-  try {
-    return parse(text)
-  } catch (error) {
-    if (error instanceof TomlError) {
-      const problem = `not valid TOML: ${error.message.split('\n')[0]?.replace('Invalid TOML document: ', '')}`
-      throw new ConfigError([{ file, line: error.line, problem }])
-    }
-    throw error
-  }
-}
-
-function explain(issue: z.core.$ZodIssue, text: string, file: string): ConfigFault[] {
-  const path = issue.path.map(String)
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => at(text, file, [...path, key], `unknown key; ${allowedKeys(path)}`))
-  }
-  const value = valueAt(parse(text), path)
-  return [at(text, file, path, `${value === undefined ? '' : `${shown(value)} `}${problemOf(issue)}`)]
-}
-
-const problemOf = (issue: z.core.$ZodIssue): string =>
-  issue.code === 'invalid_type' && issue.expected === 'object' ? 'must be a table, as in [routing]' : issue.message
-
-function at(text: string, file: string, path: readonly string[], problem: string): ConfigFault {
-  const line = lineOf(text, path)
-  return { file, ...(line === undefined ? {} : { line }), problem: `${keyName(path)}: ${problem}` }
-}
-
-const keyName = (path: readonly string[]): string =>
-  path.reduce((name, part) => (/^\d+$/.test(part) ? `${name}[${part}]` : name === '' ? part : `${name}.${part}`), '')
-
-function allowedKeys(path: readonly string[]): string {
-  const tables: Record<string, { unwrap(): { shape: object } }> = configSchema.shape
-  const table = path[0] === undefined ? undefined : tables[path[0]]
-  const shape = table ? table.unwrap().shape : configSchema.shape
-  return `allowed here: ${Object.keys(shape)
-    .map((key) => (table ? key : `[${key}]`))
-    .join(', ')}`
-}
-
-const valueAt = (document: unknown, path: readonly string[]): unknown =>
-  path.reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], document)
-
-const shown = (value: unknown): string => {
-  const text = typeof value === 'bigint' ? String(value) : JSON.stringify(value)
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text
-}

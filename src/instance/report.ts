@@ -1,7 +1,5 @@
-import { chmodSync, rmSync } from 'node:fs'
-import { createConnection, createServer, type Server } from 'node:net'
+import { createConnection } from 'node:net'
 import { z } from 'zod'
-import type { Log } from '../log.ts'
 import { instanceFile } from './namespace.ts'
 
 /** What a running daemon tells of itself, beyond what the kernel shows. */
@@ -24,23 +22,6 @@ export type DaemonReport = z.infer<typeof daemonReportSchema>
 const patience = 500
 /** Bytes; more is no report of ours. */
 const longestReport = 1_000_000
-
-/** Answers everyone who connects with the report of that moment, as JSON, and hangs up. Readable by every local user. */
-export function serveReport(report: () => DaemonReport, log: Log): Server {
-  const file = instanceFile('sock')
-  rmSync(file, { force: true })
-  const server = createServer((socket) => {
-    // A client that has gone is no fault of ours.
-    socket.on('error', () => socket.destroy())
-    socket.end(JSON.stringify(report()))
-  })
-  // Without it, status says less; the routing does not depend on it.
-  server.on('error', (error) =>
-    log.warn({ event: 'report', err: error }, `status can't ask this daemon: ${error.message}`),
-  )
-  server.listen(file, () => chmodSync(file, 0o666))
-  return server
-}
 
 /** The report of the daemon of this network namespace; undefined where none runs or it does not answer. */
 export async function readReport(): Promise<DaemonReport | undefined> {

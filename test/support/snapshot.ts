@@ -1,4 +1,4 @@
-import { parseConfig } from '../../src/config/load.ts'
+import { parseConfig } from '../../src/config/parse.ts'
 import { settingsOf } from '../../src/config/settings.ts'
 import { type Desired, desiredState } from '../../src/policy/desired.ts'
 import { diff } from '../../src/policy/diff.ts'

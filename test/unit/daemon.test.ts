@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { parseConfig } from '../../src/config/load.ts'
+import { parseConfig } from '../../src/config/parse.ts'
 import { Daemon } from '../../src/daemon.ts'
 import type { Change } from '../../src/state/change.ts'
 import { FakeKernel } from '../support/fake-kernel.ts'

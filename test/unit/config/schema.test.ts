@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseConfig } from '../../../src/config/load.ts'
+import { parseConfig } from '../../../src/config/parse.ts'
 
 /** As in the contract: every key, with its default. */
 const sample = `

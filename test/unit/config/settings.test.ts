@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseConfig } from '../../../src/config/load.ts'
+import { parseConfig } from '../../../src/config/parse.ts'
 import { settingsOf } from '../../../src/config/settings.ts'
 import { noMetadata } from '../../../src/policy/knowledge.ts'
 

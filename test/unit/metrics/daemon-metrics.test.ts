@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { parseConfig } from '../../../src/config/load.ts'
+import { parseConfig } from '../../../src/config/parse.ts'
 import { Daemon } from '../../../src/daemon.ts'
 import { Tally } from '../../../src/metrics/tally.ts'
 import { prometheusText } from '../../../src/metrics/text.ts'

@@ -1,0 +1,18 @@
+import type { Config } from './schema.ts'
+
+/** What the schema makes of an empty file, written out: a start without a file does without the schema's library. */
+export const defaults: Config = {
+  interfaces: { include: ['driver:ena', 'driver:ixgbevf', 'driver:vif'], exclude: [] },
+  routing: {
+    'table-base': 20_000,
+    'priority-base': 20_000,
+    protocol: 213,
+    'link-group': 20_000,
+    containers: 'off',
+    'on-stop': 'keep',
+  },
+  addresses: { mode: 'observe' },
+  metadata: { mode: 'auto', endpoint: 'http://169.254.169.254' },
+  log: { level: 'info' },
+  metrics: { textfile: '', socket: '' },
+}
