@@ -14,23 +14,9 @@ import { type PassCause, Tally } from './metrics/tally.ts'
 import { type EventSketch, type Urgency, urgencyOf } from './policy/relevance.ts'
 import { inTableBand, type Settings } from './policy/settings.ts'
 import { type Memory, noMemory, type PassOutcome, reconcile } from './reconcile.ts'
+import { Rhythm } from './rhythm.ts'
 import { type Change, formatChange, takesAway } from './state/change.ts'
 import { linkNamer } from './state/snapshot.ts'
-import { Waker } from './waker.ts'
-
-/** ms between two looks at a kernel that reports nothing. */
-const slowInterval = 60_000
-/** ms from a pass that changed something to a second, thorough look. */
-const confirmAfter = 500
-/**
- * ms spent on looks after the start. A deleted rule is back after 2.3 ms in a daemon so warmed up (5 ms at worst of twenty),
- * and after 2.9 ms (9 ms) in one whose code V8 has yet to compile.
- */
-const warmUpBudget = 200
-/** ms between two of them: events come first. */
-const warmUpPause = 5
-/** ms before the first retry of what the kernel refuses; doubles up to the longest. */
-const retry = { first: 1, longest: 1_000 }
 
 /** Watches the kernel of its network namespace and keeps it in the desired state, until it is stopped. */
 export class Daemon {
@@ -41,7 +27,11 @@ export class Daemon {
   readonly #audit: Audit
   readonly #contention = new Contention()
   readonly #health: Health
-  readonly #waker = new Waker(() => this.#pass())
+  readonly #rhythm = new Rhythm({
+    pass: () => this.#pass(),
+    lookThoroughly: (what, cause) => this.#lookThoroughly(what, cause),
+    warm: () => this.#warm(),
+  })
   readonly #since = new Date()
   readonly #tally = new Tally()
   #config: Config
@@ -53,15 +43,11 @@ export class Daemon {
   #outcome: PassOutcome | undefined
   #judgementDue = true
   #thorough = true
-  #confirmation: NodeJS.Timeout | undefined
   #ready = false
   #passes = 0
   #changes = 0
-  #retries = 0
   #failure: string | undefined
   #lastChange: { at: Date; change: Change; command: string } | undefined
-  #warming: NodeJS.Timeout | undefined
-  #interval: NodeJS.Timeout | undefined
 
   /** `onNews` is called after every pass and every judgement: what the daemon tells of itself may have changed. */
   constructor(options: { kernel: Kernel; config: Config; log: Log; version: string; onNews?: () => void }) {
@@ -86,7 +72,7 @@ export class Daemon {
       (event) => this.#urgencyOf(event),
       (hint) => this.#onEvent(hint),
     )
-    this.#interval = setInterval(() => this.#lookThoroughly('a look at intervals', 'interval'), slowInterval)
+    this.#rhythm.start()
     this.#pass()
   }
 
@@ -101,11 +87,8 @@ export class Daemon {
 
   /** Ends the watch; leaves the routing in place or takes it away, as configured. */
   stop(): void {
-    this.#waker.stop()
+    this.#rhythm.stop()
     this.#health.stop()
-    clearInterval(this.#interval)
-    clearTimeout(this.#confirmation)
-    clearTimeout(this.#warming)
     try {
       if (this.#config.routing['on-stop'] === 'remove') {
         this.#remove()
@@ -164,14 +147,6 @@ export class Daemon {
     this.#wake({ urgency: 'now', what }, cause)
   }
 
-  /** Some of what the kernel does in the wake of an event comes a moment after it, and silently. */
-  #confirmLater(): void {
-    this.#confirmation ??= setTimeout(() => {
-      this.#confirmation = undefined
-      this.#lookThoroughly('a second look', 'second look')
-    }, confirmAfter)
-  }
-
   #onEvent(hint: Hint): void {
     this.#tally.sighted(hint.sighting, performance.now())
     this.#wake(hint, hint.sighting)
@@ -181,7 +156,7 @@ export class Daemon {
     this.#hint = what
     this.#cause = cause
     this.#judgementDue ||= urgency === 'soon'
-    this.#waker.wake(urgency)
+    this.#rhythm.wake(urgency)
   }
 
   #remove(): void {
@@ -212,7 +187,6 @@ export class Daemon {
       this.#thorough = outcome.refused.some(({ change }) => takesAway(change))
       this.#forgetRetired(outcome, thorough)
       this.#conclude(outcome, started)
-      this.#retryLater(outcome)
     } catch (error) {
       this.#failed(error as Error)
     }
@@ -226,9 +200,7 @@ export class Daemon {
     this.#failure = error.message
     this.#tally.failed()
     this.#onNews()
-    this.#retries++
-    this.#waker.passed(false)
-    this.#waker.wakeIn(this.#retryDelay())
+    this.#rhythm.failed()
   }
 
   #conclude(outcome: PassOutcome, started: number): void {
@@ -250,10 +222,8 @@ export class Daemon {
         command: formatChange(last.change, linkNamer(snapshot)),
       }
     }
-    this.#waker.passed(last !== undefined)
-    if (last) {
-      this.#confirmLater()
-    }
+    this.#failure = undefined
+    this.#rhythm.passed(outcome, last !== undefined, this.#contention.nextAllowed(now))
     this.#health.note(outcome, this.#settings, last !== undefined || this.#judgementDue)
     this.#judgementDue = false
     this.#tellReady(outcome)
@@ -277,35 +247,14 @@ export class Daemon {
       ? `${desired.enis.length} ENIs, ${length} addresses`
       : `${desired.enis.length} ENI, nothing to do until a second one is attached`
     this.#log.info({ event: 'ready' }, `ready: ${what}`)
-    this.#warmUp(warmUpBudget)
+    this.#rhythm.warmUp()
   }
 
-  /** Looks at the kernel for nothing but that V8 compiles the code of a pass before it is needed; `budget` in ms. */
-  #warmUp(budget: number): void {
-    const started = performance.now()
+  #warm(): void {
     try {
       look({ kernel: this.#kernel, settings: this.#settings, tables: this.#memory.tables, thorough: false })
     } catch {
       // The next pass tells.
     }
-    const left = budget - (performance.now() - started)
-    this.#warming = left > 0 ? setTimeout(() => this.#warmUp(left), warmUpPause) : undefined
-  }
-
-  /** Refused and withheld changes are tried again in time, also where no event tells that they have become possible. */
-  #retryLater({ refused, withheld, verified }: PassOutcome): void {
-    this.#failure = undefined
-    this.#retries = verified ? 0 : this.#retries + 1
-    if (refused.length > 0 || (!verified && withheld.length === 0)) {
-      this.#waker.wakeIn(this.#retryDelay())
-    }
-    const allowed = this.#contention.nextAllowed(performance.now())
-    if (withheld.length > 0) {
-      this.#waker.wakeIn(Math.max(1, (allowed ?? 0) - performance.now()))
-    }
-  }
-
-  #retryDelay(): number {
-    return Math.min(retry.longest, retry.first * 2 ** this.#retries)
   }
 }

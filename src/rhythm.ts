@@ -1,0 +1,104 @@
+import type { PassCause } from './metrics/tally.ts'
+import type { PassOutcome } from './reconcile.ts'
+import { Waker } from './waker.ts'
+
+/** ms between two looks at a kernel that reports nothing. */
+const slowInterval = 60_000
+/** ms from a pass that changed something to a second, thorough look. */
+const confirmAfter = 500
+/**
+ * ms spent on looks after the start. A deleted rule is back after 2.3 ms in a daemon so warmed up (5 ms at worst of twenty),
+ * and after 2.9 ms (9 ms) in one whose code V8 has yet to compile.
+ */
+const warmUpBudget = 200
+/** ms between two of them: events come first. */
+const warmUpPause = 5
+/** ms before the first retry of what the kernel refuses; doubles up to the longest. */
+const retry = { first: 1, longest: 1_000 }
+
+export interface Beats {
+  readonly pass: () => void
+  /** Has to lead to a thorough pass. */
+  readonly lookThoroughly: (what: string, cause: PassCause) => void
+  /** Looks at the kernel for nothing but that V8 compiles the code of a pass before it is needed. */
+  readonly warm: () => void
+}
+
+/** Everything that happens in time: when the next pass runs, what is tried again, and looks that no event asks for. */
+export class Rhythm {
+  readonly #beats: Beats
+  readonly #waker: Waker
+  #interval: NodeJS.Timeout | undefined
+  #confirmation: NodeJS.Timeout | undefined
+  #warming: NodeJS.Timeout | undefined
+  #retries = 0
+
+  constructor(beats: Beats) {
+    this.#beats = beats
+    this.#waker = new Waker(beats.pass)
+  }
+
+  /** Looks at intervals from now on: the one timer of a quiet daemon. `longest`: ms that nobody may wait longer than. */
+  start(longest = slowInterval): void {
+    this.#interval = setInterval(
+      () => this.#beats.lookThoroughly('a look at intervals', 'interval'),
+      Math.min(slowInterval, longest),
+    )
+  }
+
+  wake(urgency: 'now' | 'soon'): void {
+    this.#waker.wake(urgency)
+  }
+
+  /**
+   * Notes a pass. Refused and withheld changes are tried again in time, also where no event tells that they have become
+   * possible; `allowedAt` is when the first withheld one may be.
+   */
+  passed({ refused, withheld, verified }: PassOutcome, changed: boolean, allowedAt: number | undefined): void {
+    this.#waker.passed(changed)
+    if (changed) {
+      this.#confirmLater()
+    }
+    this.#retries = verified ? 0 : this.#retries + 1
+    if (refused.length > 0 || (!verified && withheld.length === 0)) {
+      this.#waker.wakeIn(this.#retryDelay())
+    }
+    if (withheld.length > 0) {
+      this.#waker.wakeIn(Math.max(1, (allowedAt ?? 0) - performance.now()))
+    }
+  }
+
+  /** Notes a pass that could not read the kernel. */
+  failed(): void {
+    this.#retries++
+    this.#waker.passed(false)
+    this.#waker.wakeIn(this.#retryDelay())
+  }
+
+  /** `budget` in ms. */
+  warmUp(budget = warmUpBudget): void {
+    const started = performance.now()
+    this.#beats.warm()
+    const left = budget - (performance.now() - started)
+    this.#warming = left > 0 ? setTimeout(() => this.warmUp(left), warmUpPause) : undefined
+  }
+
+  stop(): void {
+    this.#waker.stop()
+    clearInterval(this.#interval)
+    clearTimeout(this.#confirmation)
+    clearTimeout(this.#warming)
+  }
+
+  /** Some of what the kernel does in the wake of an event comes a moment after it, and silently. */
+  #confirmLater(): void {
+    this.#confirmation ??= setTimeout(() => {
+      this.#confirmation = undefined
+      this.#beats.lookThoroughly('a second look', 'second look')
+    }, confirmAfter)
+  }
+
+  #retryDelay(): number {
+    return Math.min(retry.longest, retry.first * 2 ** this.#retries)
+  }
+}
