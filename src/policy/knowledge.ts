@@ -64,7 +64,10 @@ export interface EniNumbers {
  * A document that is not whole yet says device 0, and instances with one card have no card numbers: (0, 0) is the
  * primary's, and of no other ENI true.
  */
-export function numbersOf({ enis, primaryMac }: Knowledge, mac: string): EniNumbers | undefined {
+export function numbersOf(
+  { enis, primaryMac }: Pick<Knowledge, 'enis' | 'primaryMac'>,
+  mac: string,
+): EniNumbers | undefined {
   const { device, card = 0 } = enis.get(mac) ?? {}
   return device === undefined || (card === 0 && device === 0 && mac !== primaryMac) ? undefined : { card, device }
 }

@@ -1,0 +1,172 @@
+import { type Call, call, type Reply } from './http.ts'
+import { type Token, tokenFrom, tokenPath, tokenRequestHeaders } from './token.ts'
+
+/** What came of one question. */
+export type Answer =
+  | { readonly kind: 'document'; readonly body: string }
+  /** 404: not there yet, or never. */
+  | { readonly kind: 'absent' }
+  /** 403: the instance's owner turned the metadata off, or a firewall in between. */
+  | { readonly kind: 'refused' }
+  /** `unreachable`: nobody listens there, as on every host that is not on EC2. */
+  | { readonly kind: 'failed'; readonly problem: string; readonly unreachable: boolean }
+
+/** Asks for one document by its path under /latest/meta-data/. */
+export interface MetadataClient {
+  get(path: string): Promise<Answer>
+  /** Ends what is under way. */
+  close(): void
+}
+
+/** What the service was asked so far, for the metrics. */
+export interface Counters {
+  requests: number
+  failures: number
+}
+
+/** ms that one request may take in all. The service is on the host itself, and answers in 1 to 5 ms. */
+const deadline = 1_000
+
+export interface ClientOptions {
+  /** In the order in which they are tried: those of EC2 are 169.254.169.254 and [fd00:ec2::254]. */
+  readonly endpoints: readonly string[]
+  readonly counters: Counters
+  /** Waits until the next request may be sent. */
+  readonly pace?: () => Promise<void>
+  /** ms of a monotonic clock. */
+  readonly now?: () => number
+}
+
+/** An IMDSv2 client: a session token first, renewed before it ends or when it is refused; then documents. */
+export class Imds implements MetadataClient {
+  readonly #options: Required<ClientOptions>
+  readonly #abort = new AbortController()
+  #session: { readonly endpoint: string; readonly token: Token } | undefined
+
+  constructor(options: ClientOptions) {
+    this.#options = { pace: async () => {}, now: () => performance.now(), ...options }
+  }
+
+  async get(path: string): Promise<Answer> {
+    try {
+      const reply = await this.#getOnce(path)
+      // The token ended before its time: the service was restarted. Once; the next 401 is a failure.
+      return judge(reply.status === 401 ? await this.#getAnew(path) : reply)
+    } catch (error) {
+      return this.#failed(error as Error)
+    }
+  }
+
+  close(): void {
+    this.#abort.abort()
+  }
+
+  #getAnew(path: string): Promise<Reply> {
+    this.#session = undefined
+    return this.#getOnce(path)
+  }
+
+  async #getOnce(path: string): Promise<Reply> {
+    const { endpoint, token } = await this.#openSession()
+    return this.#call({
+      method: 'GET',
+      endpoint,
+      path: `/latest/meta-data/${path}`,
+      headers: { 'X-aws-ec2-metadata-token': token.value },
+    })
+  }
+
+  async #openSession() {
+    if (!this.#session || this.#session.token.endsAt <= this.#options.now()) {
+      this.#session = await this.#newSession()
+    }
+    return this.#session
+  }
+
+  /** The first endpoint that gives a token. An instance has the IPv6 one only where that was switched on. */
+  async #newSession() {
+    let failure: unknown
+    for (const endpoint of this.#options.endpoints) {
+      try {
+        return { endpoint, token: await this.#newToken(endpoint) }
+      } catch (error) {
+        if (error instanceof Refused) throw error
+        failure ??= error
+      }
+    }
+    throw failure
+  }
+
+  async #newToken(endpoint: string): Promise<Token> {
+    const asked = this.#options.now()
+    const reply = await this.#call({ method: 'PUT', endpoint, path: tokenPath, headers: tokenRequestHeaders })
+    if (reply.status === 403) {
+      throw new Refused()
+    }
+    if (reply.status !== 200) {
+      throw new Error(`${endpoint} answers ${reply.status} when asked for a session token`)
+    }
+    return tokenFrom(reply, asked)
+  }
+
+  async #call(what: Omit<Call, 'signal'>): Promise<Reply> {
+    await this.#options.pace()
+    this.#options.counters.requests++
+    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(deadline)])
+    try {
+      return await call({ ...what, signal })
+    } catch (error) {
+      throw new Unanswered(what.endpoint, error as NodeJS.ErrnoException)
+    }
+  }
+
+  #failed(error: Error): Answer {
+    this.#options.counters.failures++
+    if (error instanceof Refused) {
+      return { kind: 'refused' }
+    }
+    if (error instanceof Unanswered) {
+      // Another endpoint may answer, or the same by another way.
+      this.#session = undefined
+    }
+    const unreachable = error instanceof Unanswered && error.unreachable
+    return { kind: 'failed', problem: error.message, unreachable }
+  }
+}
+
+function judge({ status, body }: Reply): Answer {
+  switch (status) {
+    case 200:
+      return { kind: 'document', body }
+    case 404:
+      return { kind: 'absent' }
+    case 403:
+      return { kind: 'refused' }
+    default:
+      return { kind: 'failed', problem: `the metadata service answers ${status}`, unreachable: false }
+  }
+}
+
+class Refused extends Error {}
+
+/** Errors of connect(2) that come at once, where there is no such service. */
+const nobodyThere: readonly (string | undefined)[] = [
+  'ECONNREFUSED',
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+  'EADDRNOTAVAIL',
+  'EAFNOSUPPORT',
+  'ENETDOWN',
+]
+
+/** No whole reply came. */
+class Unanswered extends Error {
+  readonly unreachable: boolean
+
+  constructor(endpoint: string, cause: NodeJS.ErrnoException) {
+    const timedOut = cause.name === 'TimeoutError' || (cause.cause as Error | undefined)?.name === 'TimeoutError'
+    const why = timedOut ? `no answer within ${deadline} ms` : (cause.code ?? cause.message)
+    super(`${endpoint}: ${why}`, { cause })
+    this.unreachable = nobodyThere.includes(cause.code)
+  }
+}

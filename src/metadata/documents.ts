@@ -1,0 +1,85 @@
+import { z } from 'zod'
+import { canonicalAddress, type Family, familyOf } from '../state/ip.ts'
+import { type Prefix, parsePrefix } from '../state/prefix.ts'
+
+/** Lines of a listing, without the blank ones. */
+const lines = z.string().transform((text) =>
+  text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== ''),
+)
+
+const list = <T>(item: (line: string) => T | undefined, what: string) =>
+  lines.transform((texts, context) =>
+    texts.length === 0
+      ? fail(context, `an empty list of ${what}`)
+      : texts.map((text) => item(text) ?? fail(context, `"${text.slice(0, 60)}" is none of ${what}`)),
+  )
+
+function fail(context: z.RefinementCtx, message: string): never {
+  context.addIssue({ code: 'custom', message })
+  return z.NEVER
+}
+
+const address = (family: Family) => (text: string) => {
+  const canonical = canonicalAddress(text)
+  return canonical !== undefined && familyOf(canonical) === family ? canonical : undefined
+}
+
+/** A block that is written with its length; one of `length` bits where that is given. */
+const block = (family: Family, length?: number) => (text: string) => {
+  const prefix = text.includes('/') ? parsePrefix(text) : undefined
+  const fits = prefix && familyOf(prefix.address) === family && prefix.length > 0
+  return fits && (length === undefined || prefix.length === length) ? prefix : undefined
+}
+
+const integer = (largest: number) =>
+  z
+    .string()
+    .trim()
+    .regex(/^\d{1,4}$/, 'no number')
+    .transform(Number)
+    .refine((value) => value <= largest, `a number above ${largest}`)
+
+const macPattern = /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/
+const macText = (text: string) => (macPattern.test(text.toLowerCase()) ? text.toLowerCase() : undefined)
+
+const text = (pattern: RegExp, what: string) => z.string().trim().toLowerCase().regex(pattern, `no ${what}`)
+
+/** The instance's own documents. */
+export const primaryMacDocument = text(macPattern, 'MAC address')
+/** The MACs of its ENIs, each with a slash behind it. */
+export const macsDocument = list((line) => macText(line.replace(/\/$/, '')), 'MAC addresses')
+
+/**
+ * The documents of one ENI, under network/interfaces/macs/MAC/, in the order in which they are asked for: what brings a
+ * bare ENI up comes first. (EC2 user guide, "Instance metadata categories".)
+ */
+export const leaves = {
+  'local-ipv4s': list(address(4), 'IPv4 addresses'),
+  'subnet-ipv4-cidr-block': list(block(4), 'IPv4 blocks'),
+  ipv6s: list(address(6), 'IPv6 addresses'),
+  'subnet-ipv6-cidr-blocks': list(block(6), 'IPv6 blocks'),
+  'interface-id': text(/^eni-[0-9a-f]{8,32}$/, 'ENI id'),
+  'device-number': integer(999),
+  'network-card': integer(89),
+  'ipv4-prefix': list(block(4, 28), 'IPv4 /28 prefixes'),
+  'ipv6-prefix': list(block(6, 80), 'IPv6 /80 prefixes'),
+  'vpc-ipv4-cidr-blocks': list(block(4), 'IPv4 blocks'),
+  'vpc-ipv6-cidr-blocks': list(block(6), 'IPv6 blocks'),
+} as const
+
+export type Leaf = keyof typeof leaves
+export const leafNames = Object.keys(leaves) as Leaf[]
+
+/** A document that was understood. */
+export type LeafValue = string | number | readonly string[] | readonly Prefix[]
+
+export type Read<T> = { readonly value: T } | { readonly problem: string }
+
+/** Reads a document; where it is malformed, says how. */
+export function read<T>(schema: z.ZodType<T>, body: string): Read<T> {
+  const result = schema.safeParse(body)
+  return result.success ? { value: result.data } : { problem: result.error.issues[0]?.message ?? 'malformed' }
+}

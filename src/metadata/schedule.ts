@@ -1,0 +1,34 @@
+/*
+ * When to ask again. Pure: attempts are counted from 0, chance is a number from 0 to 1, results are ms.
+ */
+
+/** Doubles from `first` up to `longest`; the whole is scattered over its upper half, so that hosts do not ask in step. */
+const exponential = (attempt: number, first: number, longest: number, chance: number): number =>
+  Math.min(longest, first * 2 ** Math.min(attempt, 30)) * (0.5 + chance / 2)
+
+/** The service fails: 503, time-outs, resets. With somebody waiting for it, it is asked at least every second. */
+export const afterFailure = (attempt: number, urgent: boolean, chance: number): number =>
+  exponential(attempt, 50, urgent ? 1_000 : 60_000, chance)
+
+/** Nobody listens there. A link or an address that comes ends the wait early. */
+export const afterSilence = (attempt: number, refresh: number, chance: number): number =>
+  exponential(attempt, 1_000, refresh, chance)
+
+/**
+ * The documents of an ENI are not there, or not whole; they come 3 to 60 s after the ENI. An ENI that waits for its
+ * addresses can't answer before: one small question five times a second. Nobody waits for the rest.
+ */
+export const afterAbsence = (attempt: number, urgent: boolean, refresh: number, chance: number): number =>
+  urgent ? 200 : exponential(attempt, 500, refresh, chance)
+
+/** ms that an ENI without documents counts as urgent; what is not there after ten minutes has another fault. */
+export const urgentFor = 600_000
+
+/** ms from whole documents to a second look for what was not in them: they come piece by piece. */
+export const settling = 15_000
+
+/** ms to the next look at documents that are whole: the refresh, or up to a tenth less. */
+export const nextRefresh = (refresh: number, chance: number): number => refresh * (1 - chance / 10)
+
+/** ms from a document that lacks an address to the one that may confirm it. */
+export const confirmation = 2_000
