@@ -8,8 +8,10 @@ export type Answer =
   | { readonly kind: 'absent' }
   /** 403: the instance's owner turned the metadata off, or a firewall in between. */
   | { readonly kind: 'refused' }
-  /** `unreachable`: nobody listens there, as on every host that is not on EC2. */
-  | { readonly kind: 'failed'; readonly problem: string; readonly unreachable: boolean }
+  | { readonly kind: 'failed'; readonly reason: Failure; readonly problem: string }
+
+/** `unreachable`: nobody listens there, as on every host that is not on EC2; `timeout`: no whole answer came in time. */
+export type Failure = 'unreachable' | 'timeout' | 'status' | 'malformed'
 
 /** Asks for one document by its path under /latest/meta-data/. */
 export interface MetadataClient {
@@ -18,19 +20,14 @@ export interface MetadataClient {
   close(): void
 }
 
-/** What the service was asked so far, for the metrics. */
-export interface Counters {
-  requests: number
-  failures: number
-}
-
 /** ms that one request may take in all. The service is on the host itself, and answers in 1 to 5 ms. */
 const deadline = 1_000
 
 export interface ClientOptions {
   /** In the order in which they are tried: those of EC2 are 169.254.169.254 and [fd00:ec2::254]. */
   readonly endpoints: readonly string[]
-  readonly counters: Counters
+  /** Is told of every request that is sent. */
+  readonly onRequest?: () => void
   /** Waits until the next request may be sent. */
   readonly pace?: () => Promise<void>
   /** ms of a monotonic clock. */
@@ -44,7 +41,7 @@ export class Imds implements MetadataClient {
   #session: { readonly endpoint: string; readonly token: Token } | undefined
 
   constructor(options: ClientOptions) {
-    this.#options = { pace: async () => {}, now: () => performance.now(), ...options }
+    this.#options = { onRequest: () => {}, pace: async () => {}, now: () => performance.now(), ...options }
   }
 
   async get(path: string): Promise<Answer> {
@@ -104,33 +101,39 @@ export class Imds implements MetadataClient {
       throw new Refused()
     }
     if (reply.status !== 200) {
-      throw new Error(`${endpoint} answers ${reply.status} when asked for a session token`)
+      throw new Failed('status', `${endpoint} answers ${reply.status} when asked for a session token`)
     }
-    return tokenFrom(reply, asked)
+    const token = tokenFrom(reply, asked)
+    if (!token) {
+      throw new Failed('malformed', `${endpoint} gave a session token that is none`)
+    }
+    return token
   }
 
   async #call(what: Omit<Call, 'signal'>): Promise<Reply> {
     await this.#options.pace()
-    this.#options.counters.requests++
+    this.#options.onRequest()
     const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(deadline)])
     try {
       return await call({ ...what, signal })
     } catch (error) {
-      throw new Unanswered(what.endpoint, error as NodeJS.ErrnoException)
+      throw unanswered(what.endpoint, error as NodeJS.ErrnoException)
     }
   }
 
   #failed(error: Error): Answer {
-    this.#options.counters.failures++
     if (error instanceof Refused) {
       return { kind: 'refused' }
     }
-    if (error instanceof Unanswered) {
+    if (!(error instanceof Failed)) {
+      // Nothing that is asked for information may end the daemon.
+      return { kind: 'failed', reason: 'malformed', problem: error.message }
+    }
+    if (error.reason === 'unreachable' || error.reason === 'timeout') {
       // Another endpoint may answer, or the same by another way.
       this.#session = undefined
     }
-    const unreachable = error instanceof Unanswered && error.unreachable
-    return { kind: 'failed', problem: error.message, unreachable }
+    return { kind: 'failed', reason: error.reason, problem: error.message }
   }
 }
 
@@ -143,11 +146,20 @@ function judge({ status, body }: Reply): Answer {
     case 403:
       return { kind: 'refused' }
     default:
-      return { kind: 'failed', problem: `the metadata service answers ${status}`, unreachable: false }
+      return { kind: 'failed', reason: 'status', problem: `the metadata service answers ${status}` }
   }
 }
 
 class Refused extends Error {}
+
+class Failed extends Error {
+  readonly reason: Failure
+
+  constructor(reason: Failure, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.reason = reason
+  }
+}
 
 /** Errors of connect(2) that come at once, where there is no such service. */
 const nobodyThere: readonly (string | undefined)[] = [
@@ -160,13 +172,8 @@ const nobodyThere: readonly (string | undefined)[] = [
 ]
 
 /** No whole reply came. */
-class Unanswered extends Error {
-  readonly unreachable: boolean
-
-  constructor(endpoint: string, cause: NodeJS.ErrnoException) {
-    const timedOut = cause.name === 'TimeoutError' || (cause.cause as Error | undefined)?.name === 'TimeoutError'
-    const why = timedOut ? `no answer within ${deadline} ms` : (cause.code ?? cause.message)
-    super(`${endpoint}: ${why}`, { cause })
-    this.unreachable = nobodyThere.includes(cause.code)
-  }
+function unanswered(endpoint: string, cause: NodeJS.ErrnoException): Failed {
+  const why = cause.name === 'AbortError' ? `no answer within ${deadline} ms` : (cause.code ?? cause.message)
+  const reason = nobodyThere.includes(cause.code) ? 'unreachable' : 'timeout'
+  return new Failed(reason, `${endpoint}: ${why}`, { cause })
 }

@@ -2,6 +2,24 @@ import { z } from 'zod'
 import { canonicalAddress, type Family, familyOf } from '../state/ip.ts'
 import { type Prefix, parsePrefix } from '../state/prefix.ts'
 
+/** A document that was understood. */
+export type LeafValue = string | number | readonly string[] | readonly Prefix[]
+
+export type Leaf =
+  | 'local-ipv4s'
+  | 'ipv6s'
+  | 'interface-id'
+  | 'device-number'
+  | 'network-card'
+  | 'ipv4-prefix'
+  | 'ipv6-prefix'
+  | 'subnet-ipv4-cidr-block'
+  | 'subnet-ipv6-cidr-blocks'
+  | 'vpc-ipv4-cidr-blocks'
+  | 'vpc-ipv6-cidr-blocks'
+
+export type Schema<T> = z.ZodType<T>
+
 /** Lines of a listing, without the blank ones. */
 const lines = z.string().transform((text) =>
   text
@@ -56,7 +74,7 @@ export const macsDocument = list((line) => macText(line.replace(/\/$/, '')), 'MA
  * The documents of one ENI, under network/interfaces/macs/MAC/, in the order in which they are asked for: what brings a
  * bare ENI up comes first. (EC2 user guide, "Instance metadata categories".)
  */
-export const leaves = {
+export const leaves: Readonly<Record<Leaf, Schema<LeafValue>>> = {
   'local-ipv4s': list(address(4), 'IPv4 addresses'),
   'subnet-ipv4-cidr-block': list(block(4), 'IPv4 blocks'),
   ipv6s: list(address(6), 'IPv6 addresses'),
@@ -68,18 +86,13 @@ export const leaves = {
   'ipv6-prefix': list(block(6, 80), 'IPv6 /80 prefixes'),
   'vpc-ipv4-cidr-blocks': list(block(4), 'IPv4 blocks'),
   'vpc-ipv6-cidr-blocks': list(block(6), 'IPv6 blocks'),
-} as const
-
-export type Leaf = keyof typeof leaves
+}
 export const leafNames = Object.keys(leaves) as Leaf[]
-
-/** A document that was understood. */
-export type LeafValue = string | number | readonly string[] | readonly Prefix[]
 
 export type Read<T> = { readonly value: T } | { readonly problem: string }
 
 /** Reads a document; where it is malformed, says how. */
-export function read<T>(schema: z.ZodType<T>, body: string): Read<T> {
+export function read<T>(schema: Schema<T>, body: string): Read<T> {
   const result = schema.safeParse(body)
   return result.success ? { value: result.data } : { problem: result.error.issues[0]?.message ?? 'malformed' }
 }

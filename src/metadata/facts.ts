@@ -92,7 +92,7 @@ const hasNumbers = (facts: EniFacts, primaryMac: string | undefined): boolean =>
   numbersOf({ enis: new Map([[facts.mac, facts]]), ...(primaryMac ? { primaryMac } : {}) }, facts.mac) !== undefined
 
 /** Are the addresses of a family there, with the subnet that they lie in? */
-const hasAddresses = ({ addresses, subnets }: EniFacts): boolean =>
+export const hasAddresses = ({ addresses, subnets }: EniFacts): boolean =>
   families.some((family) => addresses[family] !== undefined && has(subnets, family))
 
 /** Is everything there that every ENI has? Of the rest nobody can tell whether it is yet to come. */

@@ -1,3 +1,5 @@
+import type { Leaf } from './documents.ts'
+
 /*
  * When to ask again. Pure: attempts are counted from 0, chance is a number from 0 to 1, results are ms.
  */
@@ -32,3 +34,18 @@ export const nextRefresh = (refresh: number, chance: number): number => refresh 
 
 /** ms from a document that lacks an address to the one that may confirm it. */
 export const confirmation = 2_000
+
+/** The refreshes after which documents that change seldom are read again in mode "imds". */
+const seldom = 24
+
+/**
+ * What to ask about an ENI at its n-th refresh. One document at a time, in turn: 12 requests an hour and ENI. Where this
+ * program gives the ENI its addresses, they are what counts, and are read at every refresh.
+ */
+export function refreshLeaves(round: number, adopted: boolean, hasIpv6: boolean): readonly Leaf[] {
+  const inTurn: readonly Leaf[] = ['local-ipv4s', 'ipv4-prefix', 'ipv6s', 'ipv6-prefix']
+  if (!adopted) {
+    return inTurn.slice(round % inTurn.length, (round % inTurn.length) + 1)
+  }
+  return round % seldom === seldom - 1 ? inTurn : hasIpv6 ? ['local-ipv4s', 'ipv6s'] : ['local-ipv4s']
+}

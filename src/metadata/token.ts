@@ -19,12 +19,12 @@ export interface Token {
   readonly endsAt: number
 }
 
-/** The token in a reply of status 200; `asked` is when it was asked for, in ms. Throws where the reply holds none. */
-export function tokenFrom({ body, headers }: Reply, asked: number): Token {
+/** The token in a reply of status 200; `asked` is when it was asked for, in ms. Undefined where the reply holds none. */
+export function tokenFrom({ body, headers }: Reply, asked: number): Token | undefined {
   const value = body.trim()
   // It travels in a header: anything else in it would be refused there, or split it.
   if (!/^[\x21-\x7e]{1,4096}$/.test(value)) {
-    throw new Error('the metadata service gave a session token that is none')
+    return undefined
   }
   const told = Number(headers[ttlHeader])
   const ttl = told >= 1 && told <= longestTtl ? told : longestTtl

@@ -1,0 +1,405 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Answer } from '../../../src/metadata/client.ts'
+import { MetadataSource } from '../../../src/metadata/source.ts'
+import type { Watched } from '../../../src/metadata/subject.ts'
+import { numbersOf } from '../../../src/policy/knowledge.ts'
+import { formatPrefix } from '../../../src/state/prefix.ts'
+import { memoryLog } from '../../support/fake-kernel-log.ts'
+import { documentsOf, folderOf } from '../../support/imds.ts'
+
+beforeEach(() => vi.useFakeTimers())
+afterEach(() => vi.useRealTimers())
+
+const refresh = 300_000
+const minute = 60_000
+const hour = 60 * minute
+
+const eth0 = {
+  mac: '02:00:00:00:00:02',
+  id: 'eni-00000000000000000',
+  device: 0,
+  ipv4: ['172.31.15.216'],
+  subnet: '172.31.0.0/20',
+  ipv6: ['2600:1f18::216'],
+  subnetsIpv6: ['2600:1f18::/64'],
+}
+const eth1 = {
+  ...eth0,
+  mac: '02:00:00:00:00:03',
+  id: 'eni-00000000000000001',
+  device: 1,
+  ipv4: ['172.31.0.218'],
+  ipv6: ['2600:1f18::218'],
+}
+const link = (linkIndex: number, more: Partial<Watched> = {}): Watched => ({
+  mac: `02:00:00:00:00:0${linkIndex}`,
+  linkIndex,
+  name: `eth${linkIndex - 2}`,
+  isEni: true,
+  bare: false,
+  adopted: false,
+  ...more,
+})
+
+/** A service in memory, a source that asks it, and what it was asked so far. */
+function setUp({ eni = [eth0, eth1], required = false } = {}) {
+  const documents = new Map<string, string>([['mac', eth0.mac]])
+  const put = (more: Record<string, string>) => {
+    for (const [path, text] of Object.entries(more)) documents.set(path, text)
+  }
+  const drop = (folder: string) => {
+    for (const path of [...documents.keys()].filter((known) => known.startsWith(folder))) documents.delete(path)
+  }
+  for (const one of eni) put(documentsOf(one))
+  const asked: { path: string; at: number }[] = []
+  const faults: { answer?: (path: string) => Answer | undefined } = {}
+  const answer = (path: string): Answer => {
+    const names = [...documents.keys()].filter((known) => known.startsWith(path))
+    const listing = [...new Set(names.map((name) => name.slice(path.length).replace(/\/.*/, '/')))].join('\n')
+    const body = documents.get(path) ?? (path.endsWith('/') && names.length > 0 ? listing : undefined)
+    return body === undefined ? { kind: 'absent' } : { kind: 'document', body }
+  }
+  const client = {
+    closed: false,
+    async get(path: string): Promise<Answer> {
+      asked.push({ path, at: performance.now() })
+      return faults.answer?.(path) ?? answer(path)
+    },
+    close() {
+      client.closed = true
+    },
+  }
+  const { log, entries, messages } = memoryLog()
+  const news: string[] = []
+  const source = new MetadataSource({
+    client,
+    log,
+    refresh,
+    required,
+    onNews: (what) => news.push(what),
+    chance: () => 0.5,
+  })
+  const see = (...links: Watched[]) => source.see(links, () => 'the same')
+  const facts = (mac: string) => source.knowledge.enis.get(mac)
+  return { source, client, documents, put, drop, asked, faults, news, entries, messages, see, facts }
+}
+const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
+
+describe('what is learned', () => {
+  test('everything of every ENI, within a second', async () => {
+    const { see, facts, source, messages } = setUp({
+      eni: [eth0, { ...eth1, card: 2, prefixes: ['172.31.4.16/28'] } as typeof eth1],
+    })
+    see(link(2), link(3))
+    await pass(1_000)
+    expect(source.knowledge.primaryMac).toBe(eth0.mac)
+    expect(facts(eth1.mac)).toMatchObject({
+      id: eth1.id,
+      device: 1,
+      card: 2,
+      addresses: { 4: { latest: eth1.ipv4 }, 6: { latest: eth1.ipv6 } },
+    })
+    expect(facts(eth1.mac)?.subnets.map(formatPrefix)).toEqual(['172.31.0.0/20', '2600:1f18::/64'])
+    expect(facts(eth1.mac)?.delegated.map(formatPrefix)).toEqual(['172.31.4.16/28'])
+    expect(facts(eth1.mac)?.vpc.map(formatPrefix)).toEqual(['172.31.0.0/16'])
+    expect(messages('metadata')).toContain(
+      'eth1 is eni-00000000000000001, device 1 of network card 2, in 172.31.0.0/20, 2600:1f18::/64',
+    )
+  })
+
+  test('an ENI with IPv6 alone', async () => {
+    const { ipv4: _, subnet: __, ...rest } = eth1
+    const { see, facts } = setUp({ eni: [eth0, rest as typeof eth1] })
+    see(link(2), link(3))
+    await pass(1_000)
+    expect(facts(eth1.mac)).toMatchObject({ id: eth1.id, device: 1, addresses: { 6: { latest: eth1.ipv6 } } })
+  })
+
+  test('nothing of MACs that no link has', async () => {
+    const { see, asked, source } = setUp()
+    see(link(2))
+    await pass(hour)
+    expect([...source.knowledge.enis.keys()]).toEqual([eth0.mac])
+    expect(asked.filter(({ path }) => path.includes(eth1.mac))).toEqual([])
+  })
+
+  test('device 0 is believed of the primary alone, and asked again until it is true', async () => {
+    const { see, source, put } = setUp({ eni: [eth0, { ...eth1, device: 0 }] })
+    see(link(2), link(3))
+    await pass(5_000)
+    expect(numbersOf({ ...source.knowledge }, eth0.mac)).toEqual({ card: 0, device: 0 })
+    expect(numbersOf({ ...source.knowledge }, eth1.mac)).toBeUndefined()
+    put({ [`${folderOf(eth1.mac)}device-number`]: '1' })
+    await pass(30_000)
+    expect(numbersOf({ ...source.knowledge }, eth1.mac)).toEqual({ card: 0, device: 1 })
+  })
+
+  test('documents that come piece by piece, the last after the ENI counts as whole', async () => {
+    const { see, facts, put } = setUp({ eni: [eth0] })
+    see(link(2), link(3))
+    await pass(3_000)
+    put({ [`${folderOf(eth1.mac)}device-number`]: '0' })
+    await pass(5_000)
+    const all = documentsOf({ ...eth1, prefixes: ['172.31.4.16/28'] })
+    const late = `${folderOf(eth1.mac)}ipv4-prefix`
+    const { [late]: prefix, ...early } = all
+    put(early)
+    await pass(10_000)
+    expect(facts(eth1.mac)).toMatchObject({ id: eth1.id, device: 1, delegated: [] })
+    put({ [late]: prefix as string })
+    await pass(16_000)
+    expect(facts(eth1.mac)?.delegated.map(formatPrefix)).toEqual(['172.31.4.16/28'])
+  })
+
+  test.each([3_000, 18_000, 60_000])('documents that are %i ms late', async (lag) => {
+    const { see, facts, put } = setUp({ eni: [eth0] })
+    see(link(2), link(3))
+    await pass(lag)
+    put(documentsOf(eth1))
+    await pass(lag)
+    expect(facts(eth1.mac)).toMatchObject({ id: eth1.id, device: 1 })
+  })
+
+  test('a bare ENI is asked about five times a second until its addresses are there', async () => {
+    const { see, facts, put } = setUp({ eni: [eth0] })
+    see(link(2), link(3, { bare: true }))
+    await pass(60_000)
+    put(documentsOf(eth1))
+    await pass(200)
+    expect(facts(eth1.mac)?.addresses[4]?.latest).toEqual(eth1.ipv4)
+  })
+
+  test('an address that another ENI is given is taken from the first', async () => {
+    const { see, facts, put, source } = setUp({ eni: [{ ...eth0, ipv4: ['172.31.15.216', '172.31.9.9'] }, eth1] })
+    see(link(2), link(3))
+    await pass(1_000)
+    put({ [`${folderOf(eth1.mac)}local-ipv4s`]: '172.31.0.218\n172.31.9.9' })
+    source.reload()
+    await pass(100)
+    expect(facts(eth1.mac)?.addresses[4]?.latest).toContain('172.31.9.9')
+    put({ [`${folderOf(eth0.mac)}local-ipv4s`]: '172.31.15.216' })
+    await pass(5_000)
+    expect(facts(eth0.mac)?.addresses[4]).toEqual({ latest: ['172.31.15.216'], before: ['172.31.15.216'] })
+  })
+})
+
+describe('what was learned stays', () => {
+  test.each<{ name: string; answer: (path: string) => Answer | undefined }>([
+    { name: 'absent', answer: () => ({ kind: 'absent' }) },
+    { name: 'refused', answer: () => ({ kind: 'refused' }) },
+    { name: 'failing', answer: () => ({ kind: 'failed', reason: 'status', problem: '503' }) },
+    { name: 'gone', answer: () => ({ kind: 'failed', reason: 'unreachable', problem: 'ECONNREFUSED' }) },
+    { name: 'garbage', answer: () => ({ kind: 'document', body: '<html>' }) },
+    { name: 'empty', answer: () => ({ kind: 'document', body: '' }) },
+  ])('when everything is $name', async ({ answer }) => {
+    const { see, facts, faults, source } = setUp()
+    see(link(2), link(3))
+    await pass(minute)
+    const before = [facts(eth0.mac), facts(eth1.mac)]
+    faults.answer = answer
+    source.reload()
+    await pass(2 * hour)
+    expect([facts(eth0.mac), facts(eth1.mac)]).toEqual(before)
+  })
+
+  test('while its link lives: a later one with the same MAC is asked about anew', async () => {
+    const { see, facts, put } = setUp()
+    see(link(2), link(3))
+    await pass(minute)
+    see(link(2))
+    expect(facts(eth1.mac)).toBeUndefined()
+    put({ [`${folderOf(eth1.mac)}device-number`]: '4' })
+    see(link(2), { ...link(3), linkIndex: 9 })
+    await pass(minute)
+    expect(facts(eth1.mac)?.device).toBe(4)
+    put({ [`${folderOf(eth1.mac)}device-number`]: '5' })
+    see(link(2), { ...link(3), linkIndex: 10 })
+    await pass(minute)
+    expect(facts(eth1.mac)?.device).toBe(5)
+  })
+
+  test('a detached MAC that lingers in the listing is not asked about', async () => {
+    const { see, asked } = setUp()
+    see(link(2), link(3))
+    await pass(minute)
+    see(link(2))
+    asked.length = 0
+    await pass(hour)
+    expect(asked.filter(({ path }) => path.includes(eth1.mac))).toEqual([])
+  })
+})
+
+describe('an address list that gets shorter', () => {
+  const list = `${folderOf(eth1.mac)}local-ipv4s`
+
+  test('is read again soon, and once more is enough', async () => {
+    const { see, facts, put, source } = setUp({ eni: [eth0, { ...eth1, ipv4: ['172.31.0.218', '172.31.0.219'] }] })
+    see(link(2), link(3))
+    await pass(minute)
+    put({ [list]: '172.31.0.218' })
+    source.reload()
+    await pass(100)
+    expect(facts(eth1.mac)?.addresses[4]).toEqual({
+      latest: ['172.31.0.218'],
+      before: ['172.31.0.218', '172.31.0.219'],
+    })
+    await pass(2_500)
+    expect(facts(eth1.mac)?.addresses[4]).toEqual({ latest: ['172.31.0.218'], before: ['172.31.0.218'] })
+  })
+
+  test('an error or garbage in between does not count as a word', async () => {
+    const { see, facts, put, source, faults } = setUp({
+      eni: [eth0, { ...eth1, ipv4: ['172.31.0.218', '172.31.0.219'] }],
+    })
+    see(link(2), link(3))
+    await pass(minute)
+    put({ [list]: '172.31.0.218' })
+    source.reload()
+    await pass(100)
+    faults.answer = (path) => (path === list ? { kind: 'document', body: '<html>' } : undefined)
+    await pass(minute)
+    expect(facts(eth1.mac)?.addresses[4]?.before).toContain('172.31.0.219')
+  })
+})
+
+describe('how often it asks', () => {
+  /** amazon-ec2-net-utils: 12 to 14 requests a minute and ENI. */
+  const others = 12 * 60
+
+  test('nothing where no link could be an ENI', async () => {
+    const { see, asked } = setUp()
+    see()
+    await pass(hour)
+    expect(asked).toEqual([])
+  })
+
+  test.each([
+    { name: 'two ENIs with both families', links: [link(2), link(3)], factor: 50 },
+    { name: 'mode imds, an ENI with IPv4', links: [link(2), link(3, { adopted: true })], ipv4Only: true, factor: 50 },
+  ])('a quiet hour: $name', async ({ links, ipv4Only, factor }) => {
+    const { ipv6: _, subnetsIpv6: __, ...ipv4 } = eth1
+    const { see, asked } = setUp({ eni: [eth0, ipv4Only ? (ipv4 as typeof eth1) : eth1] })
+    see(...links)
+    await pass(10 * minute)
+    asked.length = 0
+    await pass(hour)
+    expect(asked.length).toBeGreaterThan(20)
+    expect(asked.length).toBeLessThanOrEqual((2 * others) / factor)
+  })
+
+  test('an attach: a listing, each document once, and the absent ones once more', async () => {
+    const { see, asked, put } = setUp()
+    see(link(2))
+    await pass(2 * minute)
+    asked.length = 0
+    put(documentsOf(eth1))
+    see(link(2), link(3))
+    await pass(2 * minute)
+    expect(asked.filter(({ path }) => !path.includes(eth0.mac)).map(({ path }) => path)).toHaveLength(1 + 11 + 4)
+  })
+
+  test('a link that is no ENI is asked about for two minutes', async () => {
+    const { see, asked } = setUp()
+    see(link(2), link(7, { isEni: false }))
+    await pass(10 * minute)
+    asked.length = 0
+    await pass(hour)
+    expect(asked.filter(({ path }) => path.endsWith('/macs/'))).toEqual([])
+  })
+
+  test('where nobody answers, ever more seldom, until a link or address comes', async () => {
+    const { source, asked, faults } = setUp()
+    faults.answer = () => ({ kind: 'failed', reason: 'unreachable', problem: 'ENETUNREACH' })
+    source.see([link(2)], () => 'no address')
+    await pass(hour)
+    expect(asked.length).toBeLessThan(30)
+    asked.length = 0
+    source.see([link(2)], () => 'an address')
+    await pass(100)
+    expect(asked).toHaveLength(1)
+  })
+
+  test('a storm of failures is answered with ever longer pauses', async () => {
+    const { see, asked, faults } = setUp()
+    faults.answer = () => ({ kind: 'failed', reason: 'status', problem: '503' })
+    see(link(2), link(3))
+    await pass(hour)
+    expect(asked.length).toBeLessThan(100)
+  })
+
+  test('a third of 503 costs little: what is known is not asked again', async () => {
+    const { see, asked, faults, facts } = setUp()
+    let n = 0
+    faults.answer = () => (++n % 3 === 0 ? { kind: 'failed', reason: 'status', problem: '503' } : undefined)
+    see(link(2), link(3))
+    await pass(10_000)
+    expect(facts(eth1.mac)).toMatchObject({ id: eth1.id, device: 1 })
+    expect(asked.length).toBeLessThan(80)
+  })
+
+  test('stopping it ends it', async () => {
+    const { see, asked, source, client } = setUp()
+    see(link(2))
+    await pass(minute)
+    source.stop()
+    asked.length = 0
+    await pass(hour)
+    expect(asked).toEqual([])
+    expect(client.closed).toBe(true)
+  })
+})
+
+describe('what a person is told', () => {
+  test('silence is no news', async () => {
+    const { see, faults, entries, source } = setUp()
+    faults.answer = () => ({ kind: 'failed', reason: 'unreachable', problem: 'ENETUNREACH' })
+    see(link(2))
+    await pass(hour)
+    expect(entries.filter(({ level }) => Number(level) > 20)).toEqual([])
+    expect(source.knowledge).toMatchObject({ expected: true, troubles: [] })
+  })
+
+  test('where the metadata is required, it is an error that ends with the silence', async () => {
+    const { see, faults, source } = setUp({ required: true })
+    faults.answer = () => ({ kind: 'failed', reason: 'unreachable', problem: 'http://169.254.169.254: ENETUNREACH' })
+    see(link(2))
+    await pass(minute)
+    expect(source.knowledge.troubles).toMatchObject([
+      {
+        severity: 'error',
+        problem: 'metadata.mode is "required", and the metadata service fails: http://169.254.169.254: ENETUNREACH',
+      },
+    ])
+    delete faults.answer
+    await pass(10 * minute)
+    expect(source.knowledge.troubles).toEqual([])
+  })
+
+  test('403 means off, and is said once', async () => {
+    const { see, faults, source, messages } = setUp()
+    faults.answer = () => ({ kind: 'refused' })
+    see(link(2))
+    await pass(hour)
+    expect(messages('metadata')).toEqual([expect.stringContaining('refuses to answer (403)')])
+    expect(source.knowledge.expected).toBe(false)
+    delete faults.answer
+    await pass(10 * minute)
+    expect(source.knowledge.expected).toBe(true)
+  })
+
+  test('a malformed document is a warning while it is', async () => {
+    const { see, faults, source } = setUp()
+    faults.answer = (path) => (path.endsWith('interface-id') ? { kind: 'document', body: '<html>' } : undefined)
+    see(link(2))
+    await pass(minute)
+    expect(source.knowledge.troubles).toMatchObject([
+      {
+        severity: 'warning',
+        problem: `the metadata document ${folderOf(eth0.mac)}interface-id is malformed and ignored: no ENI id`,
+      },
+    ])
+    delete faults.answer
+    await pass(10 * minute)
+    expect(source.knowledge.troubles).toEqual([])
+  })
+})
