@@ -4,19 +4,33 @@ import type { Config } from './config/schema.ts'
 import { settingsOf } from './config/settings.ts'
 import { Contention } from './contention.ts'
 import { Health } from './health.ts'
+import { knowledgeReport } from './instance/knowledge-report.ts'
 import type { DaemonReport } from './instance/report.ts'
 import type { Hint, Kernel } from './kernel/port.ts'
 import type { Log } from './log.ts'
 import { look } from './look.ts'
+import type { Informant } from './metadata/informant.ts'
 import type { Family } from './metrics/family.ts'
 import { presentFamilies } from './metrics/present.ts'
-import { type PassCause, Tally } from './metrics/tally.ts'
+import { type MetadataError, type PassCause, Tally } from './metrics/tally.ts'
+import { noMetadata } from './policy/knowledge.ts'
 import { type EventSketch, type Urgency, urgencyOf } from './policy/relevance.ts'
 import { inTableBand, type Settings } from './policy/settings.ts'
 import { type Memory, noMemory, type PassOutcome, reconcile } from './reconcile.ts'
 import { Rhythm } from './rhythm.ts'
 import { type Change, formatChange, takesAway } from './state/change.ts'
 import { linkNamer } from './state/snapshot.ts'
+
+export interface DaemonOptions {
+  readonly kernel: Kernel
+  readonly config: Config
+  readonly log: Log
+  readonly version: string
+  /** Is called after every pass and every judgement: what the daemon tells of itself may have changed. */
+  readonly onNews?: () => void
+  /** What tells of the metadata; without it, the metadata is off. */
+  readonly informant?: (onFailure: (reason: MetadataError) => void) => Informant
+}
 
 /** Watches the kernel of its network namespace and keeps it in the desired state, until it is stopped. */
 export class Daemon {
@@ -34,6 +48,7 @@ export class Daemon {
   })
   readonly #since = new Date()
   readonly #tally = new Tally()
+  readonly #informant: Informant | undefined
   #config: Config
   #settings: Settings
   #memory: Memory = noMemory
@@ -49,11 +64,11 @@ export class Daemon {
   #failure: string | undefined
   #lastChange: { at: Date; change: Change; command: string } | undefined
 
-  /** `onNews` is called after every pass and every judgement: what the daemon tells of itself may have changed. */
-  constructor(options: { kernel: Kernel; config: Config; log: Log; version: string; onNews?: () => void }) {
+  constructor(options: DaemonOptions) {
     this.#kernel = options.kernel
     this.#config = options.config
-    this.#settings = settingsOf(options.config)
+    this.#informant = options.informant?.((reason) => this.#tally.metadataFailed(reason))
+    this.#settings = this.#settingsOf(options.config, [])
     this.#log = options.log
     this.#version = options.version
     this.#onNews = options.onNews ?? (() => {})
@@ -72,6 +87,7 @@ export class Daemon {
       (event) => this.#urgencyOf(event),
       (hint) => this.#onEvent(hint),
     )
+    this.#informant?.onNews((what) => this.#learn(what))
     this.#rhythm.start()
     this.#pass()
   }
@@ -80,7 +96,8 @@ export class Daemon {
   reconfigure(config: Config): void {
     const { numbers, include, retired } = this.#settings
     this.#config = config
-    this.#settings = settingsOf(config, [...retired, { numbers, include }])
+    this.#informant?.configure(config)
+    this.#settings = this.#settingsOf(config, [...retired, { numbers, include }])
     this.#log.level = config.log.level
     this.#lookThoroughly('the configuration was read again', 'configuration')
   }
@@ -89,6 +106,7 @@ export class Daemon {
   stop(): void {
     this.#rhythm.stop()
     this.#health.stop()
+    this.#informant?.stop()
     try {
       if (this.#config.routing['on-stop'] === 'remove') {
         this.#remove()
@@ -117,6 +135,7 @@ export class Daemon {
         : {}),
       contested: this.#contention.contested(performance.now()),
       tables: [...this.#memory.tables].map(([linkIndex, { mac, table }]) => ({ linkIndex, mac, table })),
+      knowledge: knowledgeReport(this.#settings.knowledge),
     }
   }
 
@@ -131,6 +150,17 @@ export class Daemon {
       outcome: this.#outcome,
     })
     return [...present, ...this.#tally.families()]
+  }
+
+  #settingsOf(config: Config, retired: Settings['retired']): Settings {
+    return settingsOf(config, retired, this.#informant?.knowledge ?? noMetadata)
+  }
+
+  /** More is known than before: the next pass decides with it. */
+  #learn(what: string): void {
+    this.#settings = { ...this.#settings, knowledge: this.#informant?.knowledge ?? noMetadata }
+    this.#judgementDue = true
+    this.#wake({ urgency: 'now', what }, 'metadata')
   }
 
   /** A route in a table of the band that no ENI has is found by a thorough look alone. */
@@ -227,6 +257,7 @@ export class Daemon {
     this.#health.note(outcome, this.#settings, last !== undefined || this.#judgementDue)
     this.#judgementDue = false
     this.#tellReady(outcome)
+    this.#informant?.see(snapshot, desired, this.#settings)
     this.#onNews()
   }
 

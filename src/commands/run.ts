@@ -8,6 +8,7 @@ import { lockNamespace } from '../instance/lock.ts'
 import { serveReport } from '../instance/report-server.ts'
 import { openKernel } from '../kernel/netlink.ts'
 import { createLog, type Log } from '../log.ts'
+import { Informant } from '../metadata/informant.ts'
 import { Exposition } from '../metrics/exposition.ts'
 import { requireNetAdmin } from '../privilege.ts'
 import { version } from '../version.ts'
@@ -20,7 +21,14 @@ export async function run(options: CommonOptions): Promise<number> {
   const unlock = lockNamespace()
   const log = createLog(config.log.level)
   log.info({ event: 'start', version, pid: process.pid }, `eni-routed ${version} starts as process ${process.pid}`)
-  const daemon = new Daemon({ kernel: openKernel(), config, log, version, onNews: () => exposition.touch() })
+  const daemon = new Daemon({
+    kernel: openKernel(),
+    config,
+    log,
+    version,
+    onNews: () => exposition.touch(),
+    informant: (onFailure) => new Informant({ config, log, onFailure }),
+  })
   const exposition = new Exposition(() => daemon.metrics(), log)
   const server = serveReport(() => daemon.report(), log)
   const stopped = stopSignal()

@@ -1,10 +1,12 @@
 import type { Assessment } from '../assess.ts'
 import { exit } from '../exit.ts'
 import type { EniPlan } from '../policy/desired.ts'
+import { formatPrefix } from '../state/prefix.ts'
 import { linkNamer } from '../state/snapshot.ts'
 import { columns, paint, wantsColour } from '../terminal.ts'
 import { changeJson, print, printJson, problemLines } from './output.ts'
 import { assessSession, type CommonOptions, type Session, withSession } from './session.ts'
+import { metadataHeader, metadataJson, metadataRows, metadataText } from './status-metadata.ts'
 
 /** Shows every ENI, its addresses, table and router, the daemon, and what is wrong. */
 export const status = (options: CommonOptions): Promise<number> =>
@@ -18,7 +20,8 @@ export const status = (options: CommonOptions): Promise<number> =>
     return exit.ok
   })
 
-function statusJson({ daemon }: Session, { snapshot, desired, pending, problems }: Assessment) {
+function statusJson({ daemon, settings }: Session, assessment: Assessment) {
+  const { snapshot, desired, pending, problems } = assessment
   const name = linkNamer(snapshot)
   return {
     inSync: pending.length === 0 && !problems.some(({ severity }) => severity === 'error'),
@@ -32,14 +35,16 @@ function statusJson({ daemon }: Session, { snapshot, desired, pending, problems 
       managed: eni.managed,
       ...(eni.unmanagedBecause ? { unmanagedBecause: eni.unmanagedBecause } : {}),
       ...(table === undefined ? {} : { table }),
-      routing,
+      routing: routing.map((part) => ({ ...part, delegated: part.delegated.map(formatPrefix) })),
+      ...metadataJson(assessment, settings, eni.link.mac),
     })),
     pending: pending.map((change) => changeJson(change, name)),
     problems,
   }
 }
 
-function printStatus({ daemon, silentDaemon }: Session, { desired, pending, problems }: Assessment): void {
+function printStatus({ daemon, silentDaemon, settings }: Session, assessment: Assessment): void {
+  const { desired, pending, problems } = assessment
   const styles = paint(wantsColour(process.stdout))
   const { bold, dim, green, red, yellow } = styles
   const bad = problems.some(({ severity }) => severity === 'error')
@@ -50,6 +55,7 @@ function printStatus({ daemon, silentDaemon }: Session, { desired, pending, prob
       : green('in sync')
   print(`routing  ${desired.active ? verdict : 'nothing to do: fewer than two ENIs'}`)
   print(`daemon   ${daemonText(daemon, silentDaemon)}`)
+  print(`metadata ${metadataText(settings.knowledge)}`)
   for (const { object, by, repairs } of daemon?.contested ?? []) {
     print(`         ${yellow(`contested: ${object} (put back ${repairs} times; last: ${by})`)}`)
   }
@@ -57,6 +63,13 @@ function printStatus({ daemon, silentDaemon }: Session, { desired, pending, prob
     print()
     const header = ['ENI', 'MAC', 'TABLE', 'ADDRESS', 'ROUTER'].map(bold)
     for (const line of columns([header, ...desired.enis.flatMap((plan) => eniRows(plan, dim))])) {
+      print(line)
+    }
+  }
+  const told = metadataRows(assessment, settings)
+  if (told.length > 0) {
+    print()
+    for (const line of columns([metadataHeader.map(bold), ...told])) {
       print(line)
     }
   }

@@ -97,8 +97,9 @@ export const configSchema = z.strictObject({
   addresses: z.strictObject({ mode: choice(['observe']).default('observe') }).prefault({}),
   metadata: z
     .strictObject({
-      mode: choice(['auto', 'off']).default('auto'),
+      mode: choice(['auto', 'off', 'required']).default('auto'),
       endpoint: httpEndpoint.default('http://169.254.169.254'),
+      refresh: integer(10, 86_400).default(300),
     })
     .prefault({}),
   log: z.strictObject({ level: choice(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),

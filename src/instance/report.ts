@@ -1,5 +1,6 @@
 import { createConnection } from 'node:net'
 import { z } from 'zod'
+import { knowledgeSchema } from './knowledge-schema.ts'
 import { instanceFile } from './namespace.ts'
 
 /** What a running daemon tells of itself, beyond what the kernel shows. */
@@ -15,6 +16,7 @@ export const daemonReportSchema = z.object({
   lastChange: z.object({ at: z.string(), command: z.string(), cause: z.string() }).optional(),
   contested: z.array(z.object({ object: z.string(), by: z.string(), repairs: z.number() })),
   tables: z.array(z.object({ linkIndex: z.number(), mac: z.string(), table: z.number() })),
+  knowledge: knowledgeSchema,
 })
 export type DaemonReport = z.infer<typeof daemonReportSchema>
 

@@ -1,7 +1,7 @@
 import type { Log } from '../log.ts'
 import { type EniFacts, type Knowledge, numbersOf, type Trouble } from '../policy/knowledge.ts'
 import { formatPrefix } from '../state/prefix.ts'
-import type { Answer, MetadataClient } from './client.ts'
+import type { Answer, Failure, MetadataClient } from './client.ts'
 import {
   type Leaf,
   type LeafValue,
@@ -14,7 +14,8 @@ import {
 } from './documents.ts'
 import { type Facts, learn } from './facts.ts'
 import { afterFailure, afterSilence } from './schedule.ts'
-import { Subject, type Watched } from './subject.ts'
+import { Subject } from './subject.ts'
+import type { Watched } from './watched.ts'
 
 const interfaces = 'network/interfaces/macs/'
 /** Failures in a row from which on a person is told, where the metadata is required. */
@@ -29,6 +30,12 @@ export interface SourceOptions {
   readonly refresh: number
   /** Silence of the service is an error. */
   readonly required: boolean
+  /** What was learned before from another endpoint. */
+  readonly known?: Pick<Knowledge, 'enis' | 'primaryMac'>
+  /** Is told how a question failed. */
+  readonly onFailure?: (reason: Failure | 'refused') => void
+  /** Is called when everything that was due has been asked, or could not be. */
+  readonly onWalked?: () => void
   /** A number from 0 to 1. */
   readonly chance?: () => number
 }
@@ -57,6 +64,8 @@ export class MetadataSource {
   constructor(options: SourceOptions) {
     this.#options = options
     this.#chance = options.chance ?? Math.random
+    this.#facts = options.known?.enis ?? new Map()
+    this.#primaryMac = options.known?.primaryMac
   }
 
   /** What is known now, but for what this program itself has decided. */
@@ -147,6 +156,7 @@ export class MetadataSource {
     } finally {
       this.#walking = false
       this.#plan()
+      this.#options.onWalked?.()
     }
   }
 
@@ -174,7 +184,7 @@ export class MetadataSource {
     let learned = false
     for (const leaf of subject.leaves(this.#facts, this.#primaryMac)) {
       const value = await this.#document<LeafValue>(`${interfaces}${mac}/${leaf}`, leaves[leaf])
-      if (this.#subjects.get(mac) !== subject) {
+      if (this.#stopped || this.#subjects.get(mac) !== subject) {
         return
       }
       subject.answered(leaf)
@@ -221,7 +231,7 @@ export class MetadataSource {
   /** A document that is there and valid; undefined where it is absent or malformed. @throws {Broken} */
   async #document<T>(path: string, schema: Schema<T>): Promise<T | undefined> {
     const answer = await this.#options.client.get(path)
-    if (this.#stopped || answer.kind === 'failed' || answer.kind === 'refused') {
+    if (answer.kind === 'failed' || answer.kind === 'refused') {
       throw new Broken(answer)
     }
     this.#failures = 0
@@ -234,6 +244,7 @@ export class MetadataSource {
       this.#troubles.delete(key)
       return document.value
     }
+    this.#options.onFailure?.('malformed')
     if (!this.#troubles.has(key)) {
       this.#troubles.set(key, {
         severity: 'warning',
@@ -266,6 +277,7 @@ export class MetadataSource {
       return
     }
     const { answer } = error
+    this.#options.onFailure?.(answer.kind === 'refused' ? 'refused' : answer.reason)
     const { refresh } = this.#options
     if (answer.kind === 'refused') {
       this.#tellRefused()
@@ -325,11 +337,13 @@ export class MetadataSource {
 const remedy =
   'switch it on (aws ec2 modify-instance-metadata-options --http-endpoint enabled), let the host reach it, or set metadata.mode = "auto" or "off"'
 
+type Unusable = Extract<Answer, { kind: 'refused' | 'failed' }>
+
 /** The service gave no answer to go on with. */
 class Broken extends Error {
-  readonly answer: Answer
+  readonly answer: Unusable
 
-  constructor(answer: Answer) {
+  constructor(answer: Unusable) {
     super('the metadata service fails')
     this.answer = answer
   }

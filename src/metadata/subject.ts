@@ -1,19 +1,7 @@
 import { type Leaf, leafNames } from './documents.ts'
 import { emptyFacts, type Facts, hasAddresses, isShrunk, isWhole, unknownLeaves } from './facts.ts'
 import { afterAbsence, confirmation, nextRefresh, refreshLeaves, settling, urgentFor } from './schedule.ts'
-
-/** A link that the metadata may know, as the daemon sees it. */
-export interface Watched {
-  readonly mac: string
-  readonly linkIndex: number
-  readonly name: string
-  /** It is an ENI without the metadata's word: its documents are awaited for as long as it lives. */
-  readonly isEni: boolean
-  /** It waits for the addresses that the metadata lists. */
-  readonly bare: boolean
-  /** This program gives it its addresses. */
-  readonly adopted: boolean
-}
+import type { Watched } from './watched.ts'
 
 /** ms after which a link that is no ENI by itself is asked about no more. */
 const curiosity = 120_000

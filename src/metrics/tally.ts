@@ -9,7 +9,7 @@ import { Histogram } from './histogram.ts'
 const bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 /** What led to a pass: an event of the kernel, or the daemon itself. */
-export type PassCause = Sighting | 'start' | 'interval' | 'second look' | 'configuration'
+export type PassCause = Sighting | 'start' | 'interval' | 'second look' | 'configuration' | 'metadata'
 
 /**
  * How a request for metadata failed: no answer in time, no service there, access refused (403), an answer that is no

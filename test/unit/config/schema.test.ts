@@ -35,7 +35,7 @@ const defaults = {
     'on-stop': 'keep',
   },
   addresses: { mode: 'observe' },
-  metadata: { mode: 'auto', endpoint: 'http://169.254.169.254' },
+  metadata: { mode: 'auto', endpoint: 'http://169.254.169.254', refresh: 300 },
   log: { level: 'info' },
   metrics: { textfile: '', socket: '' },
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Answer } from '../../../src/metadata/client.ts'
 import { MetadataSource } from '../../../src/metadata/source.ts'
-import type { Watched } from '../../../src/metadata/subject.ts'
+import type { Watched } from '../../../src/metadata/watched.ts'
 import { numbersOf } from '../../../src/policy/knowledge.ts'
 import { formatPrefix } from '../../../src/state/prefix.ts'
 import { memoryLog } from '../../support/fake-kernel-log.ts'

@@ -1,0 +1,37 @@
+import type { Config } from '../config/schema.ts'
+import { settingsOf } from '../config/settings.ts'
+import type { Kernel } from '../kernel/port.ts'
+import { createLog } from '../log.ts'
+import { look } from '../look.ts'
+import { type Knowledge, noMetadata } from '../policy/knowledge.ts'
+import { openSource } from './open.ts'
+import { watchedLinks } from './watched.ts'
+
+/** ms; the service answers a dozen questions an ENI in 30 ms, and off EC2 nobody shall wait for it. */
+const patience = 400
+
+/** What the metadata tells of the links that are there, as far as it does so at once. For a verb without a daemon. */
+export async function glanceAtMetadata(config: Config, kernel: Kernel): Promise<Knowledge> {
+  const nothing = { ...noMetadata, expected: true }
+  const settings = settingsOf(config, [], nothing)
+  const { snapshot, desired } = look({ kernel, settings, tables: new Map(), thorough: false })
+  const watched = watchedLinks(snapshot, desired, settings)
+  if (watched.length === 0) {
+    return nothing
+  }
+  return new Promise((resolve) => {
+    const finish = () => {
+      clearTimeout(timer)
+      source.stop()
+      resolve({ ...nothing, ...source.knowledge })
+    }
+    const timer = setTimeout(finish, patience)
+    const source = openSource(config.metadata, createLog('silent'), {
+      known: nothing,
+      onNews: () => {},
+      onFailure: () => {},
+      onWalked: finish,
+    })
+    source.see(watched, () => '')
+  })
+}

@@ -1,0 +1,90 @@
+import type { Config } from '../config/schema.ts'
+import type { Log } from '../log.ts'
+import type { Desired } from '../policy/desired.ts'
+import { type Knowledge, noMetadata } from '../policy/knowledge.ts'
+import type { Settings } from '../policy/settings.ts'
+import type { Snapshot } from '../state/snapshot.ts'
+import type { MetadataSource } from './source.ts'
+import { watchedLinks } from './watched.ts'
+
+export interface InformantOptions {
+  readonly config: Config
+  readonly log: Log
+  /** Is told how a question to the service failed, for the metrics. */
+  readonly onFailure: (reason: MetadataFailure) => void
+}
+
+/** How a question failed: see `Failure` of client.ts; `refused` is 403. */
+export type MetadataFailure = 'timeout' | 'unreachable' | 'refused' | 'malformed' | 'status'
+
+/**
+ * What the daemon knows from the metadata service, and the beginning and end of asking for it. HTTP and the schemas are
+ * loaded after the daemon has made its first pass: nothing of that pass waits for them.
+ */
+export class Informant {
+  readonly #log: Log
+  readonly #onFailure: InformantOptions['onFailure']
+  #config: Config['metadata']
+  #source: Promise<MetadataSource> | undefined
+  #onNews: (what: string) => void = () => {}
+  #knowledge: Knowledge = noMetadata
+
+  constructor({ config, log, onFailure }: InformantOptions) {
+    this.#log = log
+    this.#onFailure = onFailure
+    this.#config = config.metadata
+    this.#knowledge = { ...noMetadata, expected: config.metadata.mode !== 'off' }
+  }
+
+  get knowledge(): Knowledge {
+    return this.#knowledge
+  }
+
+  /** Calls back whenever there is more to know. */
+  onNews(callback: (what: string) => void): void {
+    this.#onNews = callback
+  }
+
+  /** Tells what the last pass saw: links come and go. */
+  see(snapshot: Snapshot, desired: Desired, settings: Settings): void {
+    if (this.#config.mode === 'off') {
+      return
+    }
+    const watched = watchedLinks(snapshot, desired, settings)
+    const surroundings = () => snapshot.addresses.map(({ linkIndex, address }) => `${linkIndex} ${address}`).join()
+    this.#source ??= this.#open()
+    void this.#source.then((source) => source.see(watched, surroundings))
+  }
+
+  /** Goes on under another configuration, and reads everything again. What is known stays. */
+  configure({ metadata }: Config): void {
+    const same = (Object.keys(metadata) as (keyof typeof metadata)[]).every(
+      (key) => metadata[key] === this.#config[key],
+    )
+    this.#config = metadata
+    if (same) {
+      void this.#source?.then((source) => source.reload())
+      return
+    }
+    this.stop()
+    this.#source = undefined
+    this.#knowledge = { ...this.#knowledge, expected: metadata.mode !== 'off', troubles: [] }
+  }
+
+  stop(): void {
+    void this.#source?.then((source) => source.stop())
+  }
+
+  async #open(): Promise<MetadataSource> {
+    const { openSource } = await import('./open.ts')
+    const source = openSource(this.#config, this.#log, {
+      known: this.#knowledge,
+      onFailure: this.#onFailure,
+      onNews: (what) => {
+        this.#knowledge = { ...this.#knowledge, ...source.knowledge }
+        this.#onNews(what)
+      },
+    })
+    return source
+  }
+}
