@@ -16,6 +16,8 @@ export interface Assessment {
   readonly desired: Desired
   /** What a pass would do now. */
   readonly pending: readonly Change[]
+  /** Ways that the kernel would send packets and ought not to. */
+  readonly outcomes: readonly WrongOutcome[]
   readonly problems: readonly Problem[]
 }
 
@@ -23,7 +25,13 @@ export interface Assessment {
 export function assess(kernel: Kernel, settings: Settings, tables: Tables): Assessment {
   const { snapshot, desired, pending } = look({ kernel, settings, tables, thorough: true })
   const outcomes = prove(kernel, snapshot, desired, settings)
-  return { snapshot, desired, pending, problems: problems({ snapshot, desired, outcomes, refusals: [] }, settings) }
+  return {
+    snapshot,
+    desired,
+    pending,
+    outcomes,
+    problems: problems({ snapshot, desired, outcomes, refusals: [] }, settings),
+  }
 }
 
 /** Asks the kernel by which way packets would leave, and returns the ways that are wrong. */

@@ -5,6 +5,8 @@ export const exit = {
   failed: 1,
   /** `plan`: changes are pending. */
   pending: 2,
+  /** `doctor`: errors were found; with warnings alone it ends with `failed`. */
+  sick: 2,
   /** EX_USAGE */
   usage: 64,
   /** EX_UNAVAILABLE: a tool or a part of the system is missing. */

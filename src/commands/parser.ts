@@ -12,6 +12,8 @@ interface Verb {
   /** Read only when it is asked for: the daemon has no use for the demo's code, nor plan for the daemon's. */
   readonly load: () => Promise<(options: CommonOptions) => Promise<number>>
   readonly json: boolean
+  /** Options of this verb alone: flags and description. */
+  readonly options?: readonly (readonly [string, string])[]
   readonly help: string
 }
 
@@ -83,6 +85,22 @@ Exit status: 0 in sync, 1 not.
 
 Example:
   eni-routed check || eni-routed status`,
+  },
+  {
+    name: 'doctor',
+    summary: 'look over the machine for what breaks the routing or fights it, with the evidence and the cure',
+    load: async () => (await import('./doctor.ts')).doctor,
+    json: true,
+    options: [['--root <dir>', 'where /etc, /run, /usr and /boot are looked for (default: /)']],
+    help: `
+Works without the daemon and without privilege, and says what it could not see. Most serious first; nothing is changed.
+error: packets go wrong now, or the daemon can't do its work. warning: they will, or some of them do.
+
+Exit status: 0 nothing found, 1 warnings, 2 errors.
+
+Examples:
+  sudo eni-routed doctor
+  sudo eni-routed doctor --json | jq -r '.findings[] | .id + ": " + .cure'`,
   },
   {
     name: 'metrics',
@@ -158,7 +176,11 @@ function createProgram(finish: (code: number) => void): Command {
   return program
 }
 
-function addVerb(program: Command, { name, summary, load, json, help }: Verb, finish: (code: number) => void): void {
+function addVerb(
+  program: Command,
+  { name, summary, load, json, options, help }: Verb,
+  finish: (code: number) => void,
+): void {
   const command = program
     .command(name)
     .description(summary)
@@ -169,6 +191,9 @@ function addVerb(program: Command, { name, summary, load, json, help }: Verb, fi
     .showHelpAfterError(`(see: eni-routed ${name} --help)`)
     .exitOverride()
     .action(async () => finish(await (await load())(command.optsWithGlobals<CommonOptions>())))
+  for (const [flags, description] of options ?? []) {
+    command.option(flags, description)
+  }
   if (json) {
     command.option('--json', 'print one JSON document')
   }

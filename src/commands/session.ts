@@ -30,9 +30,13 @@ export interface Session {
   readonly tables: Tables
 }
 
-/** Reads the configuration, asks the daemon, opens the kernel; closes it after `work`. @throws {ConfigError} */
-export async function withSession<T>(options: CommonOptions, work: (session: Session) => T | Promise<T>): Promise<T> {
-  const config = await loadConfig(options.config)
+/** Reads the configuration, unless it is `given`, asks the daemon, opens the kernel; closes it after `work`. @throws {ConfigError} */
+export async function withSession<T>(
+  options: CommonOptions,
+  work: (session: Session) => T | Promise<T>,
+  given?: Config,
+): Promise<T> {
+  const config = given ?? (await loadConfig(options.config))
   const daemon = await readReport()
   const silentDaemon = daemon ? undefined : lockHolder()
   const kernel = openKernel()

@@ -71,7 +71,7 @@ export function problems({ snapshot, desired, outcomes, refusals }: Evidence, se
 }
 
 /** Outcomes of one cause are one problem, however many addresses and destinations it hits. */
-function wrongWays(outcomes: readonly WrongOutcome[], name: (index: number) => string): Problem[] {
+export function wrongWays(outcomes: readonly WrongOutcome[], name: (index: number) => string): Problem[] {
   const byFate = new Map<string, WrongOutcome[]>()
   for (const outcome of outcomes) {
     byFate.set(outcome.fate, [...(byFate.get(outcome.fate) ?? []), outcome])
@@ -94,7 +94,7 @@ function wrongWays(outcomes: readonly WrongOutcome[], name: (index: number) => s
 const enumerate = (words: readonly string[]): string =>
   words.length <= 4 ? words.join(', ') : `${words.slice(0, 3).join(', ')} and ${words.length - 3} more`
 
-const noGateway = (name: string, family: 4 | 6): Problem => ({
+export const noGateway = (name: string, family: 4 | 6): Problem => ({
   severity: 'error',
   interface: name,
   problem: `no IPv${family} router is known for ${name}: replies beyond its own subnets can't leave by it`,

@@ -33,7 +33,7 @@ export function bestMatch(patterns: readonly string[], link: Link, eniId?: strin
   return (['exact', 'class', 'wild'] as const).find((kind) => matches.includes(kind))
 }
 
-function globMatches(glob: string, name: string): boolean {
+export function globMatches(glob: string, name: string): boolean {
   // Two indexes and one point of return: linear in practice, and no pattern can make it explode as a regex might.
   let at = 0
   let star = -1

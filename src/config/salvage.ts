@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs'
+import { parse } from 'smol-toml'
+import { defaultConfigFile } from './default-file.ts'
+import { type Config, configSchema } from './schema.ts'
+
+/**
+ * What of a file with faults can be used: its valid keys, and the defaults of the others. For looking only: nothing should
+ * act on half a configuration.
+ */
+export function salvageConfig(file: string = defaultConfigFile): Config {
+  const document = documentOf(file)
+  const tables = Object.entries(configSchema.shape).map(([name, table]) => {
+    const keys: Record<string, { safeParse(value: unknown): { success: boolean } }> = table.unwrap().shape
+    const given = Object.entries((document[name] ?? {}) as object)
+    return [name, Object.fromEntries(given.filter(([key, value]) => keys[key]?.safeParse(value).success))]
+  })
+  const rest = configSchema.safeParse(Object.fromEntries(tables))
+  return rest.success ? rest.data : configSchema.parse({})
+}
+
+function documentOf(file: string): Record<string, unknown> {
+  try {
+    return parse(readFileSync(file, 'utf8'))
+  } catch {
+    // No TOML, or not readable: nothing of it can be used.
+    return {}
+  }
+}

@@ -1,0 +1,39 @@
+import { cloudAgents } from './checks/cloud-agents.ts'
+import { daemon } from './checks/daemon.ts'
+import { interfaces } from './checks/interfaces.ts'
+import { ipv6 } from './checks/ipv6.ts'
+import { kernelFeatures } from './checks/kernel-features.ts'
+import { mainRoutes } from './checks/main-routes.ts'
+import { metadata } from './checks/metadata.ts'
+import { networkPlugins } from './checks/network-plugins.ts'
+import { networkd } from './checks/networkd.ts'
+import { publishedPorts } from './checks/published-ports.ts'
+import { reversePath } from './checks/reverse-path.ts'
+import { routing } from './checks/routing.ts'
+import { rules } from './checks/rules.ts'
+import { standingOrders } from './checks/standing-orders.ts'
+import { wildcardUdp } from './checks/wildcard-udp.ts'
+import type { Check, Evidence } from './evidence.ts'
+import { bySeverity, type Finding } from './finding.ts'
+
+/** All checks, the gravest themes first. */
+export const checks: readonly Check[] = [
+  kernelFeatures,
+  daemon,
+  routing,
+  rules,
+  reversePath,
+  interfaces,
+  networkd,
+  cloudAgents,
+  networkPlugins,
+  standingOrders,
+  mainRoutes,
+  publishedPorts,
+  metadata,
+  ipv6,
+  wildcardUdp,
+]
+
+/** What is wrong, most serious first. */
+export const diagnose = (evidence: Evidence): Finding[] => bySeverity(checks.flatMap(({ find }) => find(evidence)))

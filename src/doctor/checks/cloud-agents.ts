@@ -1,0 +1,129 @@
+import type { Check, Evidence } from '../evidence.ts'
+import { enabledBy, enabledGlobs, type Files, linesLike, pathsLike } from '../files.ts'
+import type { Finding } from '../finding.ts'
+
+const nmUnits = ['nm-cloud-setup.timer', 'nm-cloud-setup.service']
+const ec2Units = ['policy-routes@*.service', 'refresh-policy-routes@*.timer']
+
+/** Other programs that route ENIs by policy: two of them do not do it better, they undo each other's work. */
+export const cloudAgents: Check = {
+  reads: [
+    ...nmUnits.flatMap(enabledGlobs),
+    ...ec2Units.flatMap(enabledGlobs),
+    ...['etc', 'run', 'usr/lib', 'lib'].map((folder) => `${folder}/udev/rules.d/*`),
+    'run/systemd/network/*.network.d/*.conf',
+    'run/cloud-init/hotplug.enabled',
+    'etc/cloud/cloud.cfg',
+    'etc/cloud/cloud.cfg.d/*.cfg',
+    'etc/netplan/*.yaml',
+    'etc/systemd/network/*.network',
+    'run/systemd/network/*.network',
+  ],
+  find: (evidence) => [
+    ...nmCloudSetup(evidence),
+    ...ec2NetUtils(evidence),
+    ...cloudInitHotplug(evidence),
+    ...cloudInitRules(evidence),
+  ],
+}
+
+function nmCloudSetup({ files, kernel }: Evidence): Finding[] {
+  const enabled = nmUnits.flatMap((unit) => enabledBy(files, unit))
+  // Priorities that nm-cloud-setup gives its rules: 30200 + 10 for each address, 30400 for each interface.
+  const active = (kernel?.all.rules ?? []).filter(
+    ({ priority, protocol, source }) => source && protocol === 4 && priority >= 30_200 && priority < 30_500,
+  )
+  const evidence = [
+    ...enabled,
+    ...active.slice(0, 2).map(({ priority, source }) => `ip rule priority ${priority} from ${source?.address}`),
+  ]
+  return evidence.length === 0
+    ? []
+    : [
+        {
+          severity: 'warning',
+          id: 'nm-cloud-setup',
+          what: 'nm-cloud-setup routes network interfaces by rules of its own, every five minutes, for IPv4 alone',
+          evidence,
+          cure: 'systemctl disable --now nm-cloud-setup.timer nm-cloud-setup.service, then: nmcli device reapply eth1',
+        },
+      ]
+}
+
+/** A udev rule starts it for every interface; one of the same name in /etc that is empty switches it off. */
+function ec2NetUtils({ files }: Evidence): Finding[] {
+  const udev = udevRules(files, /(vpc-policy-routes|ec2-network-interfaces|ec2-vpcutils)\.rules$/)
+  const units = ec2Units.flatMap((unit) =>
+    pathsLike(files, /\/systemd\/system\/[^/]+\.(wants|requires)\//).filter((path) =>
+      path.includes(unit.split('@')[0] ?? ''),
+    ),
+  )
+  const dropIns = pathsLike(files, /^\/run\/systemd\/network\/70-[^/]*\.network\.d\//).filter(
+    (path) => linesLike(files, path, /^\[RoutingPolicyRule\]/).length > 0,
+  )
+  const evidence = [...udev, ...units, ...dropIns]
+  return evidence.length === 0
+    ? []
+    : [
+        {
+          severity: 'warning',
+          id: 'ec2-net-utils',
+          what: 'amazon-ec2-net-utils routes network interfaces by rules of its own and reloads networkd at each change',
+          evidence: evidence.slice(0, 4),
+          cure: 'apt-get purge amazon-ec2-net-utils, or: dnf remove amazon-ec2-net-utils; then: systemctl restart systemd-networkd',
+        },
+      ]
+}
+
+/** Of two files with one name the stronger folder's counts (udev(7)). */
+function udevRules(files: Files, name: RegExp): string[] {
+  const byName = new Map<string, string>()
+  for (const folder of ['/etc', '/run', '/usr/lib', '/lib']) {
+    for (const path of pathsLike(files, new RegExp(`^${folder}/udev/rules\\.d/`)).filter((found) => name.test(found))) {
+      const file = path.slice(path.lastIndexOf('/') + 1)
+      if (!byName.has(file)) byName.set(file, path)
+    }
+  }
+  return [...byName.values()].filter((path) => files.get(path)?.trim() !== '')
+}
+
+/** The hook's udev rule, the mark of newer versions, or the event in the configuration. */
+function cloudInitHotplug({ files }: Evidence): Finding[] {
+  const configured = pathsLike(files, /^\/etc\/cloud\/cloud\.cfg/).flatMap((path) =>
+    linesLike(files, path, /^updates:/).length === 0 ? [] : linesLike(files, path, /(?<![\w-])hotplug(?![\w-])/),
+  )
+  const evidence = [
+    ...udevRules(files, /cloud-init-hook-hotplug\.rules$/),
+    ...pathsLike(files, /^\/run\/cloud-init\/hotplug\.enabled$/),
+    ...configured,
+  ]
+  return evidence.length === 0
+    ? []
+    : [
+        {
+          severity: 'warning',
+          id: 'cloud-init-hotplug',
+          what: 'cloud-init configures interfaces anew whenever one is attached: it rewrites the configuration of all of them and restarts their links',
+          evidence,
+          cure: `leave "hotplug" out of updates.network.when, or: echo 'updates: {network: {when: [boot-new-instance]}}' > /etc/cloud/cloud.cfg.d/99-no-hotplug.cfg; rm -f /etc/udev/rules.d/*-cloud-init-hook-hotplug.rules`,
+        },
+      ]
+}
+
+/** Rules that cloud-init wrote into the files of netplan or networkd at the first boot, and will never take away. */
+function cloudInitRules({ files }: Evidence): Finding[] {
+  const evidence = pathsLike(files, /cloud-init[^/]*\.(yaml|network)$/).flatMap((path) =>
+    linesLike(files, path, /^(- )?routing-policy:|^\[RoutingPolicyRule\]/),
+  )
+  return evidence.length === 0
+    ? []
+    : [
+        {
+          severity: 'warning',
+          id: 'cloud-init-policy-routing',
+          what: "cloud-init wrote rules for the interfaces of the first boot: they are asked before the daemon's and stay when an interface goes",
+          evidence: evidence.slice(0, 4),
+          cure: `echo 'network: {config: disabled}' > /etc/cloud/cloud.cfg.d/99-disable-network-config.cfg, take routing-policy out of the file, then: netplan apply`,
+        },
+      ]
+}

@@ -1,0 +1,78 @@
+import { contains } from '../../state/prefix.ts'
+import { formatRoute, type Route, table } from '../../state/route.ts'
+import { linkNamer } from '../../state/snapshot.ts'
+import { isDefault, isMultihomed } from '../enis.ts'
+import type { Check, Evidence, KernelState } from '../evidence.ts'
+import { enumerate, type Finding } from '../finding.ts'
+
+/** main as the rest of the host sees it: what unbound programs use, and the way to the instance metadata. */
+export const mainRoutes: Check = {
+  reads: [],
+  find: (evidence) =>
+    evidence.kernel ? [...equalDefaults(evidence.kernel), ...toMetadata(evidence, evidence.kernel)] : [],
+}
+
+/** RTPROT_RA: the kernel and networkd make one default route for each router that they hear, of one metric: no slip. */
+const RTPROT_RA = 9
+
+/** Of two defaults with one metric the kernel takes the older, or now this, now that: after a reboot it may be the other. */
+function equalDefaults(kernel: KernelState): Finding[] {
+  if (!isMultihomed(kernel)) {
+    return []
+  }
+  const { all } = kernel
+  const enis = new Set(kernel.assessment.desired.enis.map(({ eni }) => eni.link.index))
+  const byMetric = new Map<string, Route[]>()
+  for (const route of all.routes.filter((r) => r.table === table.main && isDefault(r) && r.protocol !== RTPROT_RA)) {
+    const key = `${route.family} ${route.metric}`
+    byMetric.set(key, [...(byMetric.get(key) ?? []), route])
+  }
+  return [...byMetric.values()]
+    .filter(
+      (alike) =>
+        new Set(
+          alike
+            .flatMap(({ nexthops }) => nexthops.map(({ oif }) => oif))
+            .filter((oif) => oif !== undefined && enis.has(oif)),
+        ).size > 1,
+    )
+    .map((alike): Finding => {
+      const { family, metric } = alike[0] as Route
+      const last = (alike.at(-1) as Route).nexthops.at(-1)?.oif
+      const [six, name] = [family === 6 ? '-6 ' : '', last === undefined ? 'LINK' : linkNamer(all)(last)]
+      return {
+        severity: 'warning',
+        id: 'equal-defaults',
+        what: `main has default routes through several interfaces with one metric (${metric}): which of them programs without an address of their own use is left to chance`,
+        evidence: alike.map((route) => `ip ${six}route ${formatRoute(route, linkNamer(all))}`),
+        cure: `give each interface a metric of its own where its addresses are configured (RouteMetric=, route-metric:, ipv4.route-metric); now: ip ${six}route add default via ROUTER dev ${name} metric ${metric + 100}, and delete the other`,
+      }
+    })
+}
+
+const metadataAddress = '169.254.169.254'
+
+/** The metadata service is reached through an ENI. Container and VPN software likes 169.254.0.0/16, too. */
+function toMetadata({ config }: Evidence, { all, refusing, assessment }: KernelState): Finding[] {
+  if (config.metadata.mode === 'off' || assessment.desired.enis.length === 0) {
+    return []
+  }
+  const [best] = [...all.routes, ...refusing]
+    .filter((route) => route.table === table.main && contains(route.destination, metadataAddress))
+    .sort((a, b) => b.destination.length - a.destination.length || a.metric - b.metric)
+  const oif = best?.nexthops[0]?.oif
+  const throughEni = assessment.desired.enis.some(({ eni }) => eni.link.index === oif)
+  if (!best || throughEni || (best.destination.length === 0 && best.type === 'unicast')) {
+    return []
+  }
+  const text = formatRoute(best, linkNamer(all))
+  return [
+    {
+      severity: 'warning',
+      id: 'metadata-route',
+      what: `packets to the instance metadata (${metadataAddress}) do not leave by a network interface of EC2`,
+      evidence: [`ip route ${text}`],
+      cure: `ip route add ${metadataAddress}/32 dev ${enumerate(assessment.desired.enis.slice(0, 1).map(({ eni }) => eni.link.name))}, or: ip route del ${text}`,
+    },
+  ]
+}

@@ -1,0 +1,58 @@
+import { differences } from '../../policy/differences.ts'
+import { linkWord } from '../../state/link.ts'
+import type { Check, Evidence, KernelState, MetadataProbe } from '../evidence.ts'
+import { enumerate, type Finding } from '../finding.ts'
+
+/** The instance metadata service, as far as two requests tell. */
+export const metadata: Check = {
+  reads: [],
+  find: ({ metadata: probe, config, kernel, settings }) => {
+    const fault = probe && faultOf(probe)
+    const severity = config.metadata.mode === 'required' ? 'error' : 'warning'
+    return fault ? [{ severity, ...fault }] : kernel ? unlisted(kernel, settings) : []
+  },
+}
+
+/** Addresses that the VPC has not given to the ENI: it drops what they send. */
+const unlisted = ({ all, assessment }: KernelState, settings: Evidence['settings']): Finding[] =>
+  differences(all, assessment.desired, settings)
+    .filter((difference) => difference.unlisted.length > 0)
+    .map((difference) => ({
+      severity: 'warning',
+      id: 'address-not-of-the-vpc',
+      what: `${difference.eni.link.name} has ${enumerate(difference.unlisted)}, which the VPC has not given to it: what is sent from there is dropped`,
+      evidence: [`addresses of ${difference.eni.link.mac} as the instance metadata lists them`],
+      cure: `ip address del ${difference.unlisted[0]} dev ${linkWord(difference.eni.link.name)}, or give it to the ENI: aws ec2 assign-private-ip-addresses`,
+    }))
+
+const answers = (status: number | string): boolean => typeof status === 'number' && status < 500
+
+function faultOf(probe: MetadataProbe): Omit<Finding, 'severity'> | undefined {
+  const { endpoint, token, bare } = probe
+  const evidence = [`PUT ${endpoint}/latest/api/token: ${token}`, `GET ${endpoint}/latest/meta-data/: ${bare}`]
+  if (token === 200 || token === 404) {
+    return undefined
+  }
+  if (token === 403) {
+    return {
+      id: 'metadata-off',
+      what: 'the instance metadata service refuses: it is switched off for this instance, or a firewall on the way answers in its place',
+      evidence,
+      cure: 'aws ec2 modify-instance-metadata-options --instance-id ID --http-endpoint enabled, or set metadata.mode = "off"',
+    }
+  }
+  if (answers(bare) && token === 'timeout') {
+    return {
+      id: 'metadata-hop-limit',
+      what: 'the instance metadata service answers, but its tokens do not arrive: the hop limit of the instance is too small for where this runs (a container, a namespace)',
+      evidence,
+      cure: 'aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2',
+    }
+  }
+  return {
+    id: 'metadata-unreachable',
+    what: `the instance metadata service does not answer: interfaces are routed by what the kernel shows, and a bare one can't be configured`,
+    evidence,
+    cure: `ip route get 169.254.169.254 and the packet filter tell where it ends; where there is no service, set metadata.mode = "off"`,
+  }
+}

@@ -1,0 +1,43 @@
+import { formatRule } from '../../state/rule.ts'
+import type { Check, Evidence } from '../evidence.ts'
+import { pathsLike } from '../files.ts'
+import { enumerate, type Finding } from '../finding.ts'
+
+/** Container network plug-ins that drive ENIs themselves. */
+export const networkPlugins: Check = {
+  reads: ['etc/cni/net.d/*', 'opt/cni/bin/aws-cni', 'opt/cni/bin/cilium-cni'],
+  find: (evidence) => [...vpcCni(evidence), ...cilium(evidence)],
+}
+
+function vpcCni({ files, kernel }: Evidence): Finding[] {
+  const pods = (kernel?.all.links ?? []).filter(({ name, kind }) => kind === 'veth' && /^eni[0-9a-f]{11}$/.test(name))
+  const rules = (kernel?.all.rules ?? []).filter(
+    ({ priority, fwmark, fwmask }) => priority >= 512 && priority <= 1536 && fwmark === 0x80 && fwmask === 0x80,
+  )
+  return plugin('vpc-cni', 'the Amazon VPC CNI plug-in', [
+    ...pathsLike(files, /^\/etc\/cni\/net\.d\/[^/]*aws[^/]*\.conf(list)?$/),
+    ...rules.slice(0, 1).map((rule) => `ip rule ${formatRule(rule)}`),
+    ...(pods.length > 0 ? [`links of pods: ${enumerate(pods.map(({ name }) => name))}`] : []),
+  ])
+}
+
+function cilium({ files, kernel }: Evidence): Finding[] {
+  const links = (kernel?.all.links ?? []).filter(({ name }) => /^cilium_(host|net|vxlan)$/.test(name))
+  return plugin('cilium', 'cilium', [
+    ...pathsLike(files, /^\/etc\/cni\/net\.d\/[^/]*cilium[^/]*\.conf(list)?$/),
+    ...(links.length > 0 ? [`links ${links.map(({ name }) => name).join(', ')}`] : []),
+  ])
+}
+
+const plugin = (id: string, who: string, evidence: readonly string[]): Finding[] =>
+  evidence.length === 0
+    ? []
+    : [
+        {
+          severity: 'warning',
+          id,
+          what: `${who} is present: it attaches interfaces for pods and makes rules for them itself`,
+          evidence,
+          cure: 'name the interfaces that it drives under exclude in /etc/eni-routed/config.toml, then: systemctl reload eni-routed',
+        },
+      ]

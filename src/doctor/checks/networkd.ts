@@ -1,0 +1,110 @@
+import type { Check, Evidence } from '../evidence.ts'
+import { enabledBy, enabledGlobs, type Files, linesLike, pathsLike } from '../files.ts'
+import type { Finding } from '../finding.ts'
+import { assignments, booleanOf, configurationGlobs } from '../ini.ts'
+
+/** The keys that keep networkd to its own, and the version of systemd that knows both. */
+const keys = ['ManageForeignRoutingPolicyRules', 'ManageForeignRoutes'] as const
+const knowsBoth = 249
+const dropIn = '/etc/systemd/networkd.conf.d/10-eni-routed.conf'
+
+const units = ['systemd-networkd.service', 'systemd-networkd.socket', 'dbus-org.freedesktop.network1.service']
+
+/**
+ * systemd-networkd deletes the rules and routes of others whenever it configures an interface, unless it is told not to.
+ * netplan makes it do so at every `netplan apply`.
+ */
+export const networkd: Check = {
+  reads: [
+    ...configurationGlobs('networkd.conf'),
+    ...units.flatMap(enabledGlobs),
+    'etc/systemd/system/dbus-org.freedesktop.network1.service',
+    // The library has the version in its name; Debian keeps it in a folder of the architecture.
+    'usr/lib/systemd/libsystemd-shared-*.so',
+    'usr/lib/*-linux-*/systemd/libsystemd-shared-*.so',
+    'lib/systemd/libsystemd-shared-*.so',
+    'etc/netplan/*.yaml',
+    'run/netplan/*.yaml',
+    'usr/lib/netplan/*.yaml',
+  ],
+  find: (evidence) => {
+    const user = userOf(evidence)
+    return user.length === 0 ? [] : verdict(evidence, user)
+  },
+}
+
+/** What shows that networkd configures interfaces here. */
+function userOf({ processes, files }: Evidence): string[] {
+  const running = processes
+    .filter(({ name }) => name === 'systemd-network')
+    .map(({ pid }) => `process ${pid} is systemd-networkd`)
+  return [...running, ...units.flatMap((unit) => enabledBy(files, unit)), ...netplanFiles(files)]
+}
+
+/** netplan's files, unless they leave everything to NetworkManager. */
+const netplanFiles = (files: Files): string[] => {
+  const paths = pathsLike(files, /\/netplan\/[^/]+\.yaml$/).filter(
+    (path) => linesLike(files, path, /^(ethernets|bonds|bridges|vlans):/).length > 0,
+  )
+  const renderers = pathsLike(files, /\/netplan\/[^/]+\.yaml$/).flatMap((path) => linesLike(files, path, /^renderer:/))
+  return renderers.some((line) => line.endsWith('NetworkManager')) &&
+    !renderers.some((line) => line.endsWith('networkd'))
+    ? []
+    : paths
+}
+
+function verdict({ files }: Evidence, user: readonly string[]): Finding[] {
+  const version = versionOf(files)
+  const faults = keys.map((key) => faultOf(files, key)).filter((fault) => fault !== undefined)
+  const netplan = netplanFiles(files)
+  if (version !== undefined && version.number < knowsBoth) {
+    return [
+      {
+        severity: 'warning',
+        id: 'networkd-too-old',
+        what: `systemd-networkd ${version.number} can't be kept from deleting rules and routes of others (${knowsBoth} can): they are gone at every change of an interface until the daemon has put them back`,
+        evidence: [version.path, ...user.slice(0, 2)],
+        cure: `upgrade systemd to ${knowsBoth}.5 or newer, or configure the interfaces by another program; the daemon repairs meanwhile`,
+      },
+    ]
+  }
+  if (faults.length === 0) {
+    return []
+  }
+  const what =
+    'systemd-networkd deletes rules and routes that it did not make, of every interface, whenever it configures one'
+  const cure = `printf '[Network]\\nManageForeignRoutingPolicyRules=no\\nManageForeignRoutes=no\\n' > ${dropIn}, then: systemctl restart systemd-networkd`
+  return [
+    { severity: 'warning', id: 'networkd-foreign-rules', what, evidence: [...faults, ...user.slice(0, 2)], cure },
+    ...netplan
+      .map(
+        (path): Finding => ({
+          severity: 'warning',
+          id: 'netplan',
+          what: 'netplan hands interfaces to systemd-networkd, which deletes the rules of others at every "netplan apply"',
+          evidence: [path],
+          cure: `the same drop-in, ${dropIn}`,
+        }),
+      )
+      .slice(0, 1),
+  ]
+}
+
+/** Why the key does not say no; undefined where it does. */
+function faultOf(files: Files, key: (typeof keys)[number]): string | undefined {
+  const found = assignments(files, 'networkd.conf', 'Network', key)
+  const valid = found.filter(({ value }) => booleanOf(value) !== undefined)
+  const last = valid.at(-1) ?? found.at(-1)
+  if (last && booleanOf(last.value) === false) {
+    return undefined
+  }
+  return last
+    ? `${last.path}:${last.line}: ${key}=${last.value}`
+    : `${key} is yes, its default: no file of networkd.conf sets it under [Network]`
+}
+
+function versionOf(files: Files): { number: number; path: string } | undefined {
+  const [path] = pathsLike(files, /\/libsystemd-shared-\d+[^/]*\.so$/)
+  const number = Number(/shared-(\d+)/.exec(path ?? '')?.[1])
+  return path === undefined ? undefined : { number, path }
+}

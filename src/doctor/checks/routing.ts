@@ -1,0 +1,87 @@
+import { conflicts } from '../../policy/conflicts.ts'
+import { idlePatterns } from '../../policy/enis.ts'
+import { noGateway, wrongWays } from '../../policy/health.ts'
+import type { WrongOutcome } from '../../policy/outcome.ts'
+import { linkNamer } from '../../state/snapshot.ts'
+import type { Check, Evidence, KernelState } from '../evidence.ts'
+import type { Finding } from '../finding.ts'
+
+/** What the kernel itself answers when it is asked by which way packets would leave, and what stands in our way there. */
+export const routing: Check = {
+  reads: [],
+  find: ({ kernel, settings, daemon }) =>
+    kernel
+      ? [
+          ...ways(kernel, daemon.state === 'running'),
+          ...routers(kernel),
+          ...inOurBands(kernel, settings),
+          ...patterns(kernel, settings),
+        ]
+      : [],
+}
+
+/** A rule or a refusing route is at fault, and no shape of ours would cure it. */
+const hasForeignCause = ({ fate }: WrongOutcome): boolean =>
+  fate.includes('the rule "') ||
+  fate.includes('the route "un') ||
+  fate.includes('the route "bl') ||
+  fate.includes('the route "pro')
+
+function ways({ assessment, outcomes }: KernelState, running: boolean): Finding[] {
+  const inShape = running || assessment.pending.length === 0
+  const told = outcomes.filter((outcome) => inShape || hasForeignCause(outcome))
+  return wrongWays(told, linkNamer(assessment.snapshot)).map(({ severity, problem, remedy }) => ({
+    severity,
+    id: 'wrong-way',
+    what: problem,
+    evidence: asked(told.filter(({ fate }) => problem.endsWith(fate))),
+    cure: remedy,
+  }))
+}
+
+const asked = (outcomes: readonly WrongOutcome[]): string[] =>
+  outcomes
+    .slice(0, 2)
+    .map(({ question }) => `${ip(question)} route get ${question.destination} from ${question.source}`)
+
+/** Ways that are wrong for want of our rules and tables alone, while no daemon runs. */
+export const wantOfShape = ({ assessment, outcomes }: KernelState): string[] =>
+  assessment.pending.length === 0
+    ? []
+    : [
+        ...new Set(
+          outcomes
+            .filter((outcome) => !hasForeignCause(outcome))
+            .map(({ question, fate }) => `packets from ${question.source} to ${question.towards} ${fate}`),
+        ),
+      ].slice(0, 4)
+
+const routers = ({ assessment }: KernelState): Finding[] =>
+  assessment.desired.enis.flatMap(({ eni, routing: parts }) =>
+    parts
+      .filter(({ gateway }) => gateway === undefined && eni.link.up)
+      .map(({ family }) => {
+        const { severity, problem, remedy } = noGateway(eni.link.name, family)
+        return { severity, id: 'no-router', what: problem, evidence: [`link ${eni.link.name}`], cure: remedy }
+      }),
+  )
+
+const inOurBands = ({ assessment: { snapshot, desired } }: KernelState, settings: Evidence['settings']): Finding[] =>
+  conflicts(snapshot, desired, settings).map(({ object, problem, remedy }) => ({
+    severity: 'warning',
+    id: 'conflict',
+    what: problem,
+    evidence: [object],
+    cure: remedy,
+  }))
+
+const patterns = ({ all }: KernelState, settings: Evidence['settings']): Finding[] =>
+  idlePatterns(all.links, settings).map((pattern) => ({
+    severity: 'warning',
+    id: 'idle-pattern',
+    what: `interfaces.include "${pattern}" matches no link`,
+    evidence: [`links: ${all.links.map(({ name }) => name).join(', ')}`],
+    cure: 'correct the pattern in /etc/eni-routed/config.toml, or leave it if the interface is yet to be attached',
+  }))
+
+const ip = ({ family }: { family: 4 | 6 }): string => (family === 6 ? 'ip -6' : 'ip')

@@ -1,0 +1,83 @@
+import { isMultihomed, managed } from '../enis.ts'
+import type { Check, Process, WildcardSocket } from '../evidence.ts'
+import type { Files } from '../files.ts'
+import type { Finding } from '../finding.ts'
+
+/**
+ * Programs that take the address a datagram was sent to from the kernel (IP_PKTINFO) and answer from it, or that answer
+ * nothing: with these a socket without an address does no harm.
+ */
+const harmless = [
+  ...['systemd-resolve', 'systemd-network', 'systemd-timesyn', 'avahi-daemon', 'chronyd', 'ntpd', 'dnsmasq', 'named'],
+  ...[
+    'unbound',
+    'rpcbind',
+    'rpc.statd',
+    'snmpd',
+    'charon',
+    'charon-systemd',
+    'pluto',
+    'tailscaled',
+    'coredns',
+    'NetworkManager',
+  ],
+  ...['dhclient', 'dhcpcd', 'rsyslogd', 'syslog-ng', 'collectd', 'openhpid', 'docker-proxy', 'kdc', 'krb5kdc'],
+]
+/** dhcp client and server, mDNS, LLMNR, DHCPv6 client: link-local talk. */
+const linkLocalPorts = [67, 68, 546, 5353, 5355]
+
+/** Routing can't mend what such a service does wrong: the kernel takes the source of its answers from main. */
+export const wildcardUdp: Check = {
+  reads: ['proc/sys/net/ipv4/ip_local_port_range'],
+  find: ({ kernel, wildcards, files }) => {
+    if (!isMultihomed(kernel) || managed(kernel).length < 2) {
+      return []
+    }
+    return [...byProgram(wildcards.filter((socket) => isService(socket, files))).values()].map(finding)
+  },
+}
+
+/** A port that the kernel chose is a client's. */
+function isService({ port, process }: WildcardSocket, files: Files): boolean {
+  const [from = 32_768, to = 60_999] = (files.get('/proc/sys/net/ipv4/ip_local_port_range') ?? '')
+    .trim()
+    .split(/\s+/)
+    .map((word) => Number(word) || undefined)
+  const ephemeral = port >= from && port <= to
+  return (
+    !ephemeral &&
+    !linkLocalPorts.includes(port) &&
+    !(process && [process.name, programOf(process).slice(0, 15)].some((name) => harmless.includes(name)))
+  )
+}
+
+function byProgram(sockets: readonly WildcardSocket[]): Map<string, WildcardSocket[]> {
+  const groups = new Map<string, WildcardSocket[]>()
+  for (const socket of sockets) {
+    const key = socket.process ? `${socket.process.pid}` : `port ${socket.port}`
+    groups.set(key, [...(groups.get(key) ?? []), socket])
+  }
+  return groups
+}
+
+function finding(sockets: readonly WildcardSocket[]): Finding {
+  const ports = [...new Set(sockets.map(({ port }) => port))].sort((a, b) => a - b)
+  const { process } = sockets[0] as WildcardSocket
+  const who = process ? `${programOf(process)} (process ${process.pid})` : 'a process that only root may look into'
+  return {
+    severity: 'warning',
+    id: 'wildcard-udp',
+    what: `${who} listens on UDP ${ports.length === 1 ? 'port' : 'ports'} ${ports.join(', ')} without an address: asked at another interface's address, it may answer from the first one's`,
+    evidence: sockets.map(
+      ({ family, port }) =>
+        `udp ${family === 4 ? '0.0.0.0' : '[::]'}:${port}${process ? ` ${commandOf(process)}` : ''}`,
+    ),
+    cure: 'have it listen on each address by itself, or turn on its option for this (OpenVPN: multihome); programs that use IP_PKTINFO need nothing',
+  }
+}
+
+/** The program's file name: threads may call themselves anything. */
+const programOf = ({ command, name }: Process): string => command[0]?.split('/').at(-1) || name
+
+/** Enough of it to know the process by. */
+const commandOf = ({ command, name }: Process): string => (command.join(' ') || name).replace(/\s+/g, ' ').slice(0, 100)

@@ -1,0 +1,69 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Process } from '../evidence.ts'
+
+/** Every process that /proc shows, but those of another network namespace. Kernel threads have no command. */
+export function readProcesses(proc: string): Process[] {
+  const namespace = linkOf(join(proc, 'self/ns/net'))
+  const isNear = (pid: number) => ['', namespace].includes(linkOf(join(proc, `${pid}/ns/net`)))
+  return pidsOf(proc)
+    .filter(isNear)
+    .flatMap((pid) => {
+      try {
+        const name = readFileSync(join(proc, `${pid}/comm`), 'utf8').trim()
+        const command = readFileSync(join(proc, `${pid}/cmdline`), 'utf8')
+          .split('\0')
+          .slice(0, -1)
+        return [{ pid, name, command }]
+      } catch {
+        // It has ended meanwhile.
+        return []
+      }
+    })
+}
+
+/** The process that holds each of the sockets, by inode number, as far as this user may look. */
+export function ownersOf(
+  inodes: ReadonlySet<number>,
+  processes: readonly Process[],
+  proc: string,
+): Map<number, Process> {
+  const owners = new Map<number, Process>()
+  for (const process of inodes.size === 0 ? [] : processes) {
+    for (const inode of socketsOf(process.pid, proc)) {
+      if (inodes.has(inode) && !owners.has(inode)) owners.set(inode, process)
+    }
+  }
+  return owners
+}
+
+const pidsOf = (proc: string): number[] => {
+  try {
+    return readdirSync(proc)
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+  } catch {
+    return []
+  }
+}
+
+function socketsOf(pid: number, proc: string): number[] {
+  const folder = join(proc, `${pid}/fd`)
+  try {
+    return readdirSync(folder).flatMap((fd) => {
+      const inode = /^socket:\[(\d+)\]$/.exec(linkOf(join(folder, fd)))?.[1]
+      return inode === undefined ? [] : [Number(inode)]
+    })
+  } catch {
+    // Somebody else's process, or it has ended.
+    return []
+  }
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,62 @@
+import { parseConfig } from '../../src/config/parse.ts'
+import { settingsOf } from '../../src/config/settings.ts'
+import { checks, diagnose } from '../../src/doctor/checks.ts'
+import type { Evidence } from '../../src/doctor/evidence.ts'
+import type { Finding } from '../../src/doctor/finding.ts'
+import { desiredState } from '../../src/policy/desired.ts'
+import { globMatches } from '../../src/policy/pattern.ts'
+import { snapshot } from './snapshot.ts'
+
+/** Two ENIs in one subnet, as a DHCP client leaves them. */
+export const twoEnis = `
+  link eth0 driver ena
+  link eth1 driver ena
+  addr 172.31.15.216/20 dev eth0
+  addr 172.31.0.218/20 dev eth1
+  route default via 172.31.0.1 dev eth0 metric 100
+  route default via 172.31.0.1 dev eth1 metric 200
+`
+
+export interface Given {
+  /** By path, without the first slash; `''` is also what a link to /dev/null is. */
+  readonly files?: Readonly<Record<string, string>>
+  readonly kernel?: string
+  readonly toml?: string
+  readonly other?: Partial<Evidence>
+}
+
+/** A host in which everything is as it should be, but for what is given. */
+export function evidence({ files = {}, kernel = twoEnis, toml = '', other = {} }: Given): Evidence {
+  const config = parseConfig(toml, 'test.toml')
+  const settings = settingsOf(config)
+  const all = snapshot(kernel)
+  const desired = desiredState(all, settings, new Map())
+  const assessment = { snapshot: all, desired, pending: [], outcomes: [], problems: [] }
+  return {
+    config,
+    configFaults: [],
+    settings,
+    daemon: { state: 'absent' },
+    kernel: { assessment, outcomes: [], all, refusing: [] },
+    files: new Map(Object.entries(files).map(([path, text]) => [`/${path}`, text])),
+    processes: [],
+    wildcards: [],
+    redirections: [],
+    metadata: undefined,
+    ...other,
+  }
+}
+
+/** What is found; a file that no check reads is a mistake of the test. */
+export function findingsOf(given: Given): Finding[] {
+  const unread = Object.keys(given.files ?? {}).filter((path) => !isRead(path))
+  if (unread.length > 0) throw new Error(`no check reads ${unread.join(', ')}`)
+  return diagnose(evidence(given))
+}
+
+const globs = checks.flatMap(({ reads }) => reads)
+const isRead = (path: string): boolean =>
+  globs.some((glob) => {
+    const [parts, wanted] = [path.split('/'), glob.split('/')]
+    return parts.length === wanted.length && wanted.every((part, i) => globMatches(part, parts[i] ?? ''))
+  })

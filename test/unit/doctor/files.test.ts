@@ -1,0 +1,290 @@
+import { describe, expect, test } from 'vitest'
+import { findingsOf, type Given } from '../../support/doctor.ts'
+
+const off = '[Network]\nManageForeignRoutingPolicyRules=no\nManageForeignRoutes=no\n'
+const enabled = { 'etc/systemd/system/multi-user.target.wants/systemd-networkd.service': '[Unit]\n' }
+const networkd = { ...enabled, 'usr/lib/systemd/libsystemd-shared-252.so': '' }
+const netplan = 'network:\n  version: 2\n  ethernets:\n    eth0: {dhcp4: true}\n'
+const withRules = '      routing-policy:\n        - from: 172.31.0.218\n          table: 101\n'
+
+interface Row extends Given {
+  readonly name: string
+}
+interface Fault extends Row {
+  readonly id: string
+  /** Where the evidence is. */
+  readonly at: string
+}
+
+describe('silent about', () => {
+  test.each<Row>([
+    { name: 'no files at all' },
+    { name: 'networkd that is installed and not enabled', files: { 'usr/lib/systemd/libsystemd-shared-252.so': '' } },
+    {
+      name: 'networkd with the drop-in',
+      files: { ...networkd, 'usr/lib/systemd/networkd.conf.d/10-eni-routed.conf': off },
+    },
+    { name: 'networkd with both keys in its file', files: { ...networkd, 'etc/systemd/networkd.conf': off } },
+    {
+      name: 'a default that a later file overrides',
+      files: {
+        ...networkd,
+        'etc/systemd/networkd.conf': '[Network]\nManageForeignRoutes=yes\nManageForeignRoutingPolicyRules=true\n',
+        'run/systemd/networkd.conf.d/90-x.conf': off,
+      },
+    },
+    {
+      name: 'a weaker file of the same name',
+      files: {
+        ...networkd,
+        'etc/systemd/networkd.conf.d/10-x.conf': off,
+        'usr/lib/systemd/networkd.conf.d/10-x.conf': '[Network]\nManageForeignRoutes=yes\n',
+      },
+    },
+    {
+      name: 'netplan beside the drop-in',
+      files: { ...networkd, 'etc/netplan/50-cloud-init.yaml': netplan, 'etc/systemd/networkd.conf.d/x.conf': off },
+    },
+    {
+      name: 'netplan that leaves all to NetworkManager',
+      files: { 'etc/netplan/01-network-manager-all.yaml': 'network:\n  version: 2\n  renderer: NetworkManager\n' },
+    },
+    {
+      name: 'cloud-init with its module for hotplug, and no event',
+      files: { 'etc/cloud/cloud.cfg': 'cloud_final_modules:\n - install-hotplug\n - [scripts-user, hotplug]\n' },
+    },
+    {
+      name: 'cloud-init that configures at the first boot alone',
+      files: { 'etc/cloud/cloud.cfg.d/99.cfg': 'updates:\n  network:\n    when: [boot-new-instance] # no hotplug\n' },
+    },
+    {
+      name: 'the rules of ec2-net-utils, switched off',
+      files: {
+        'etc/udev/rules.d/99-vpc-policy-routes.rules': '',
+        'usr/lib/udev/rules.d/99-vpc-policy-routes.rules': 'SUBSYSTEM=="net"\n',
+      },
+    },
+    { name: 'other udev rules', files: { 'usr/lib/udev/rules.d/75-net-description.rules': 'SUBSYSTEM=="net"\n' } },
+    { name: 'another network plug-in', files: { 'etc/cni/net.d/87-podman-bridge.conflist': '{}' } },
+    {
+      name: 'rules in files that are for other networks, or commented out',
+      files: {
+        'etc/rc.local':
+          '#!/bin/sh\n# ip rule add from 172.31.0.218 lookup 101\nip rule add from 10.8.0.0/24 lookup 5\n',
+        'etc/network/interfaces': 'auto eth0\niface eth0 inet dhcp\n',
+      },
+    },
+    {
+      name: 'a kernel with all options, and one that does not run without',
+      files: {
+        'proc/sys/kernel/osrelease': '6.1.0-13-cloud-amd64\n',
+        'boot/config-6.1.0-13-cloud-amd64': 'CONFIG_IP_MULTIPLE_TABLES=y\nCONFIG_IPV6_MULTIPLE_TABLES=y\n',
+        'boot/config-5.10.0-1-amd64': '# CONFIG_IP_MULTIPLE_TABLES is not set\n',
+      },
+    },
+  ])('$name', ({ name: _, ...given }) => {
+    expect(findingsOf(given)).toEqual([])
+  })
+})
+
+describe('found:', () => {
+  test.each<Fault>([
+    {
+      name: 'networkd without the drop-in',
+      files: networkd,
+      id: 'networkd-foreign-rules',
+      at: 'ManageForeignRoutingPolicyRules is yes, its default',
+    },
+    {
+      name: 'one of the keys alone',
+      files: { ...networkd, 'etc/systemd/networkd.conf': '[Network]\nManageForeignRoutingPolicyRules=no\n' },
+      id: 'networkd-foreign-rules',
+      at: 'ManageForeignRoutes is yes, its default',
+    },
+    {
+      name: 'a later file that takes it back',
+      files: {
+        ...networkd,
+        'usr/lib/systemd/networkd.conf.d/10-eni-routed.conf': off,
+        'etc/systemd/networkd.conf.d/50-mine.conf': '[Network]\n\nManageForeignRoutes = yes\n',
+      },
+      id: 'networkd-foreign-rules',
+      at: '/etc/systemd/networkd.conf.d/50-mine.conf:3: ManageForeignRoutes=yes',
+    },
+    {
+      name: 'a masked drop-in',
+      files: {
+        ...networkd,
+        'usr/lib/systemd/networkd.conf.d/10-eni-routed.conf': off,
+        'etc/systemd/networkd.conf.d/10-eni-routed.conf': '',
+      },
+      id: 'networkd-foreign-rules',
+      at: 'ManageForeignRoutingPolicyRules is yes',
+    },
+    {
+      name: 'keys in another section',
+      files: { ...networkd, 'etc/systemd/networkd.conf.d/a.conf': off.replace('[Network]', '[DHCPv4]') },
+      id: 'networkd-foreign-rules',
+      at: 'ManageForeignRoutingPolicyRules is yes',
+    },
+    {
+      name: 'a value that is no boolean',
+      files: { ...networkd, 'etc/systemd/networkd.conf.d/a.conf': off.replaceAll('=no', '=nope') },
+      id: 'networkd-foreign-rules',
+      at: '/etc/systemd/networkd.conf.d/a.conf:2: ManageForeignRoutingPolicyRules=nope',
+    },
+    {
+      name: 'a networkd that knows neither key',
+      files: { ...enabled, 'usr/lib/systemd/libsystemd-shared-245.so': '', 'etc/systemd/networkd.conf': off },
+      id: 'networkd-too-old',
+      at: '/usr/lib/systemd/libsystemd-shared-245.so',
+    },
+    {
+      name: 'a networkd that runs',
+      other: { processes: [{ pid: 99, name: 'systemd-network', command: ['/lib/systemd/systemd-networkd'] }] },
+      id: 'networkd-foreign-rules',
+      at: 'process 99',
+    },
+    {
+      name: 'nm-cloud-setup by its timer',
+      files: { 'etc/systemd/system/timers.target.wants/nm-cloud-setup.timer': '[Unit]\n' },
+      id: 'nm-cloud-setup',
+      at: '/etc/systemd/system/timers.target.wants/nm-cloud-setup.timer',
+    },
+    {
+      name: 'nm-cloud-setup by its rules',
+      kernel: `${'link eth0 driver ena\naddr 172.31.15.216/20 dev eth0\nroute default via 172.31.0.1 dev eth0\n'}rule priority 30200 from 172.31.15.216 lookup 30200 protocol static`,
+      id: 'nm-cloud-setup',
+      at: 'priority 30200 from 172.31.15.216',
+    },
+    {
+      name: 'amazon-ec2-net-utils',
+      files: { 'usr/lib/udev/rules.d/99-vpc-policy-routes.rules': 'SUBSYSTEM=="net"\n' },
+      id: 'ec2-net-utils',
+      at: '/usr/lib/udev/rules.d/99-vpc-policy-routes.rules',
+    },
+    {
+      name: 'its older form',
+      files: { 'etc/udev/rules.d/53-ec2-network-interfaces.rules': 'ACTION=="add"\n' },
+      id: 'ec2-net-utils',
+      at: '53-ec2-network-interfaces.rules',
+    },
+    {
+      name: "cloud-init's hotplug hook",
+      files: { 'etc/udev/rules.d/10-cloud-init-hook-hotplug.rules': 'SUBSYSTEM=="net"\n' },
+      id: 'cloud-init-hotplug',
+      at: '/etc/udev/rules.d/10-cloud-init-hook-hotplug.rules',
+    },
+    {
+      name: "cloud-init's hotplug event",
+      files: { 'etc/cloud/cloud.cfg.d/50-net.cfg': 'updates:\n  network:\n    when:\n      - boot\n      - hotplug\n' },
+      id: 'cloud-init-hotplug',
+      at: '/etc/cloud/cloud.cfg.d/50-net.cfg:5: - hotplug',
+    },
+    {
+      name: "cloud-init's rules",
+      files: { 'etc/netplan/50-cloud-init.yaml': netplan + withRules, 'etc/systemd/networkd.conf': off },
+      id: 'cloud-init-policy-routing',
+      at: '/etc/netplan/50-cloud-init.yaml:5: routing-policy:',
+    },
+    {
+      name: 'the VPC CNI by its file',
+      files: { 'etc/cni/net.d/10-aws.conflist': '{}' },
+      id: 'vpc-cni',
+      at: '/etc/cni/net.d/10-aws.conflist',
+    },
+    {
+      name: 'the VPC CNI by its rule',
+      kernel: `${'link eth0 driver ena\naddr 172.31.15.216/20 dev eth0\n'}rule priority 1024 from all fwmark 0x80/0x80 lookup main`,
+      id: 'vpc-cni',
+      at: 'fwmark 0x80/0x80 lookup main',
+    },
+    { name: 'cilium', files: { 'etc/cni/net.d/05-cilium.conflist': '{}' }, id: 'cilium', at: '05-cilium.conflist' },
+    {
+      name: 'a rule in a script',
+      files: { 'etc/rc.local': '#!/bin/sh\nip rule add from 172.31.0.218 table 101 # eth1\n' },
+      id: 'rules-in-files',
+      at: '/etc/rc.local:2: ip rule add from 172.31.0.218',
+    },
+    {
+      name: 'a rule in ifupdown, mistyped',
+      files: {
+        'etc/network/interfaces.d/eth1':
+          'iface eth1 inet dhcp\n  post-up ip -4 rule add from 172.31.0.128/32 lookup 101\n',
+      },
+      id: 'rules-in-files',
+      at: 'for 172.31.0.128, which no interface has',
+    },
+    {
+      name: 'a rule of a .network file',
+      files: {
+        'etc/systemd/network/20-eth1.network':
+          '[Match]\nName=eth1\n[RoutingPolicyRule]\nFrom=172.31.0.218\nTable=101\n',
+      },
+      id: 'rules-in-files',
+      at: '/etc/systemd/network/20-eth1.network:4: From=172.31.0.218',
+    },
+    {
+      name: "a rule of netplan's",
+      files: { 'etc/netplan/60-mine.yaml': netplan + withRules, 'etc/systemd/networkd.conf': off },
+      id: 'rules-in-files',
+      at: '/etc/netplan/60-mine.yaml:6: - from: 172.31.0.218',
+    },
+    {
+      name: 'a rule of the scripts of Red Hat',
+      files: { 'etc/sysconfig/network-scripts/rule-eth1': 'from 172.31.0.218/32 table 101\n' },
+      id: 'rules-in-files',
+      at: '/etc/sysconfig/network-scripts/rule-eth1:1',
+    },
+    {
+      name: 'a rule of a keyfile',
+      files: {
+        'etc/NetworkManager/system-connections/eth1.nmconnection':
+          '[ipv4]\nrouting-rule1=priority 5 from 172.31.0.218 table 101\n',
+      },
+      id: 'rules-in-files',
+      at: 'eth1.nmconnection:2',
+    },
+    {
+      name: 'a kernel without policy routing',
+      files: {
+        'proc/sys/kernel/osrelease': '6.1.0\n',
+        'boot/config-6.1.0': 'CONFIG_NET=y\n# CONFIG_IPV6_MULTIPLE_TABLES is not set\n',
+      },
+      id: 'kernel-feature-missing',
+      at: '/boot/config-6.1.0: # CONFIG_IPV6_MULTIPLE_TABLES is not set',
+    },
+    {
+      name: 'a kernel that is too old',
+      files: { 'proc/sys/kernel/osrelease': '3.10.0-1160.el7.x86_64\n' },
+      id: 'kernel-too-old',
+      at: '/proc/sys/kernel/osrelease',
+    },
+    {
+      name: 'a kernel that refuses',
+      other: { kernel: undefined, kernelRefusal: { code: 'EOPNOTSUPP', message: 'reading rules' } },
+      id: 'kernel-refuses',
+      at: 'EOPNOTSUPP',
+    },
+    {
+      name: 'a masked unit',
+      files: {
+        'etc/systemd/system/eni-routed.service': '',
+        'usr/lib/systemd/system/eni-routed.service': '[Unit]\n',
+      },
+      kernel: 'link eth0 driver ena',
+      id: 'daemon-not-enabled',
+      at: '/etc/systemd/system/eni-routed.service leads to /dev/null',
+    },
+  ])('$name', ({ name: _, id, at, ...given }) => {
+    const findings = findingsOf(given)
+    expect(findings.map((finding) => finding.id)).toEqual([id])
+    expect([findings[0]?.what, ...(findings[0]?.evidence ?? [])].join('\n')).toContain(at)
+    expect(findings[0]?.cure).not.toBe('')
+  })
+
+  test('netplan with networkd, both, once each', () => {
+    const files = { ...networkd, 'etc/netplan/50-cloud-init.yaml': netplan, 'etc/netplan/60-x.yaml': netplan }
+    expect(findingsOf({ files }).map(({ id }) => id)).toEqual(['networkd-foreign-rules', 'netplan'])
+  })
+})

@@ -1,0 +1,192 @@
+import { describe, expect, test } from 'vitest'
+import { findingsOf, type Given, twoEnis } from '../../support/doctor.ts'
+
+interface Row extends Given {
+  readonly name: string
+}
+
+const bridge = 'link docker0 type bridge\naddr 172.17.0.1/16 dev docker0\n'
+const sysctl = (family: 4 | 6, link: string, key: string, value: number) => ({
+  [`proc/sys/net/ipv${family}/conf/${link}/${key}`]: `${value}\n`,
+})
+const openPort = { family: 4, text: 'tcp dport 80 dnat to 172.17.0.2', addresses: [] } as const
+const ipv6 = 'addr fd00::1/64 dev eth0\naddr fd00::2/64 dev eth1\n'
+
+describe('silent about', () => {
+  test.each<Row>([
+    { name: 'two ENIs' },
+    {
+      name: 'IPv6 defaults of one metric that routers announced',
+      kernel: `${twoEnis}${ipv6}-6 route default via fe80::1 dev eth0 proto ra metric 1024\n-6 route default via fe80::1 dev eth1 proto ra metric 1024`,
+    },
+    {
+      name: 'equal defaults through what is no ENI',
+      kernel: `${twoEnis}link tun0 type tun\nroute default dev tun0 metric 100`,
+    },
+    { name: 'a rule for a container', kernel: `${twoEnis}${bridge}rule priority 100 from 172.17.0.9 lookup 300` },
+    {
+      name: 'a pod behind a route of its own',
+      kernel: `${twoEnis}link eni0123456789a type tun\nroute 172.31.9.9 dev eni0123456789a\nrule priority 1536 from 172.31.9.9 lookup 2`,
+    },
+    {
+      name: 'tailscale',
+      kernel: `${twoEnis}rule priority 5210 fwmark 0x80000/0xff0000 lookup main\nrule priority 5270 lookup 52`,
+    },
+    {
+      name: 'the lookup of main for an ENI’s address, as wg-quick has it',
+      kernel: `${twoEnis}rule priority 100 lookup main suppress_prefixlength 0`,
+    },
+    { name: 'strict rp_filter', files: sysctl(4, 'all', 'rp_filter', 1) },
+    {
+      name: 'loose rp_filter beside published ports on the first ENI',
+      files: sysctl(4, 'all', 'rp_filter', 2),
+      other: {
+        redirections: [
+          { ...openPort, addresses: ['172.31.15.216'] },
+          { ...openPort, iif: 'eth0' },
+        ],
+      },
+    },
+    {
+      name: 'redirections of cluster addresses',
+      other: { redirections: [{ ...openPort, addresses: ['10.96.0.10'] }] },
+    },
+    {
+      name: 'clients, kernel sockets and programs that answer right',
+      other: {
+        wildcards: [
+          { family: 4, port: 40_000 },
+          { family: 4, port: 68 },
+          { family: 4, port: 123, process: { pid: 1, name: 'chronyd', command: ['/usr/sbin/chronyd'] } },
+        ],
+      },
+    },
+    { name: 'the way to the metadata through the second ENI', kernel: `${twoEnis}route 169.254.169.254 dev eth1` },
+    { name: 'zeroconf on an ENI', kernel: `${twoEnis}route 169.254.0.0/16 dev eth0 metric 1000` },
+    {
+      name: 'link-local at a bridge, with metadata off',
+      kernel: `${twoEnis}${bridge}route 169.254.0.0/16 dev docker0`,
+      toml: 'metadata.mode = "off"',
+    },
+    { name: 'secondary addresses with the length of a host', kernel: `${twoEnis}addr 172.31.0.219/32 dev eth1` },
+    {
+      name: 'an address whose detection goes on',
+      kernel: `${twoEnis}link eth2 driver ena\naddr fd00::9/64 dev eth2 tentative`,
+    },
+    {
+      name: 'an ENI that is left alone',
+      kernel: `${twoEnis}link eth2 driver ena down`,
+      toml: 'interfaces.exclude = ["eth2"]',
+    },
+    { name: 'one ENI that is alone and bare', kernel: 'link eth0 driver ena' },
+    {
+      name: 'two links of hardware with one default',
+      kernel:
+        'link eth0 driver e1000\nlink eth1 driver e1000\naddr 10.0.0.1/24 dev eth0\naddr 10.1.0.1/24 dev eth1\nroute default via 10.0.0.254 dev eth0',
+    },
+    {
+      name: 'IPv6 nowhere',
+      files: { ...sysctl(6, 'eth0', 'disable_ipv6', 1), ...sysctl(6, 'eth1', 'disable_ipv6', 1) },
+    },
+    {
+      name: 'networkd that hears advertisements itself',
+      kernel: `${twoEnis}${ipv6}-6 route default via fe80::1 dev eth0 metric 100\n-6 route default via fe80::1 dev eth1 metric 200`,
+      files: { ...sysctl(6, 'eth0', 'accept_ra', 0), ...sysctl(6, 'eth1', 'accept_ra', 0) },
+    },
+  ])('$name', ({ name: _, ...given }) => {
+    expect(findingsOf(given)).toEqual([])
+  })
+})
+
+interface Fault extends Row {
+  readonly finds: readonly string[]
+  readonly says: string
+}
+
+describe('found:', () => {
+  test.each<Fault>([
+    {
+      name: 'link-local at a bridge',
+      kernel: `${twoEnis}${bridge}route 169.254.0.0/16 dev docker0`,
+      finds: ['metadata-route'],
+      says: 'ip route add 169.254.169.254/32 dev eth0',
+    },
+    {
+      name: 'a rule for an address of IPv6 that no interface has',
+      kernel: `${twoEnis}${ipv6}-6 rule priority 100 from fd00::3 lookup 300`,
+      finds: ['rule-without-address'],
+      says: 'ip -6 rule del priority 100 from fd00::3',
+    },
+    {
+      name: 'a twin of another protocol',
+      kernel: `${twoEnis}rule priority 100 fwmark 1 lookup 7 protocol static\nrule priority 100 fwmark 1 lookup 7 protocol boot`,
+      finds: ['rule-doubled'],
+      says: 'ip rule del priority 100',
+    },
+    {
+      name: 'a prefix of rules into an empty table',
+      kernel: `${twoEnis}rule priority 100 from 172.31.0.0/20 lookup 300`,
+      finds: ['table-empty'],
+      says: 'table 300, which is empty',
+    },
+    {
+      name: 'a duplicate address',
+      kernel: `${twoEnis}addr fd00::1/64 dev eth0\naddr fd00::2/64 dev eth1 tentative dadfailed`,
+      finds: ['duplicate-address'],
+      says: 'ip -6 address del fd00::2/64 dev eth1',
+    },
+    {
+      name: 'a multipath default',
+      kernel: twoEnis
+        .replace(/route.*\n/g, '')
+        .concat('route default nexthop via 172.31.0.1 dev eth0 nexthop via 172.31.0.1 dev eth1'),
+      finds: ['equal-defaults'],
+      says: 'nexthop via 172.31.0.1 dev eth1',
+    },
+    {
+      name: 'interfaces that are not included',
+      kernel: twoEnis.replaceAll('ena', 'virtio_net'),
+      finds: ['interfaces-not-included'],
+      says: 'include = ["eth0", "eth1"]',
+    },
+    {
+      name: 'strict rp_filter of all with redirection',
+      files: sysctl(4, 'all', 'rp_filter', 1),
+      other: { redirections: [openPort] },
+      finds: ['rp-filter-dnat', 'published-ports'],
+      says: 'net.ipv4.conf.eth0.rp_filter=2',
+    },
+    {
+      name: 'a redirection on the second ENI by its address',
+      other: { redirections: [{ ...openPort, addresses: ['172.31.0.218'] }] },
+      finds: ['published-ports'],
+      says: 'connmark',
+    },
+    {
+      name: 'docker-proxy, where the packet filter may not be read',
+      other: {
+        redirections: undefined,
+        processes: [
+          {
+            pid: 7,
+            name: 'docker-proxy',
+            command: ['/usr/bin/docker-proxy', '-proto', 'tcp', '-host-ip', '0.0.0.0', '-host-port', '80'],
+          },
+        ],
+      },
+      finds: ['published-ports'],
+      says: 'process 7: /usr/bin/docker-proxy',
+    },
+    {
+      name: 'a kernel that hears no router',
+      kernel: `${twoEnis}${ipv6}-6 route default via fe80::1 dev eth0 metric 100`,
+      files: { ...sysctl(6, 'eth1', 'accept_ra', 1), ...sysctl(6, 'eth1', 'forwarding', 1) },
+      finds: ['ipv6-no-advertisements'],
+      says: 'net.ipv6.conf.eth1.accept_ra=2',
+    },
+  ])('$name', ({ name: _, finds, says, ...given }) => {
+    const findings = findingsOf(given)
+    expect(findings.map(({ id }) => id)).toEqual(finds)
+    expect(JSON.stringify(findings[0]).replaceAll('\\"', '"')).toContain(says)
+  })
+})

@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest'
+import { redirectionsOfIptables, redirectionsOfNft } from '../../../src/doctor/read/packet-filter.ts'
+
+const listing = `
+table ip nat {
+	chain DOCKER {
+		iifname "docker0" counter packets 0 bytes 0 return
+		iifname != "docker0" tcp dport 8080 counter packets 0 bytes 0 dnat to 172.17.0.2:80
+		ip daddr 172.31.0.218 iifname != "docker0" tcp dport 81 counter packets 0 bytes 0 dnat to 172.17.0.3:81
+		ip daddr { 172.31.0.218, 172.31.15.216 } udp dport 53 dnat to 172.17.0.4
+		iifname "eth0" tcp dport 82 counter packets 0 bytes 0 xt target "DNAT"
+	}
+	chain DOCKER_OUTPUT {
+		ip daddr 127.0.0.11 udp dport 53 counter packets 0 bytes 0 dnat to 127.0.0.11:41234
+	}
+	chain OUT {
+		type nat hook output priority dstnat; policy accept;
+		tcp dport 9 dnat to 10.0.0.9
+	}
+	chain KUBE-SEP-ABC {
+		meta l4proto tcp counter packets 0 bytes 0 dnat to 10.244.0.5:53
+	}
+	chain KUBE-NODEPORTS {
+		meta l4proto tcp tcp dport 30080 counter packets 0 bytes 0 jump KUBE-EXT-XYZ
+	}
+}
+table inet six {
+	chain pre {
+		type nat hook prerouting priority dstnat; policy accept;
+		ip6 daddr fd00::1 tcp dport 80 dnat ip6 to [fd00::2]:80
+		tcp dport 83 redirect to :8083
+	}
+}
+`
+
+test('redirections of nftables, with what they hold for', () => {
+  expect(
+    redirectionsOfNft(listing).map(({ family, addresses, iif, text }) => [
+      family,
+      addresses,
+      iif,
+      /dport (\d+)/.exec(text)?.[1],
+    ]),
+  ).toEqual([
+    [4, [], undefined, '8080'],
+    [4, ['172.31.0.218'], undefined, '81'],
+    [4, ['172.31.0.218', '172.31.15.216'], undefined, '53'],
+    [4, [], 'eth0', '82'],
+    [4, [], undefined, '30080'],
+    [undefined, ['fd00::1'], undefined, '80'],
+  ])
+})
+
+test('redirections of iptables, with what they hold for', () => {
+  const save = `*nat
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+-A OUTPUT -p tcp -m tcp --dport 9 -j DNAT --to-destination 10.0.0.9
+-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
+-A DOCKER -d 172.31.0.218/32 ! -i docker0 -p tcp -m tcp --dport 81 -j DNAT --to-destination 172.17.0.3:81
+-A DOCKER -i eth1 -p udp -j DNAT --to-destination 127.0.0.11:53
+-A DOCKER -i eth1 -p udp -j DNAT --to-destination 10.0.0.2:53-54
+-A KUBE-SEP-ABC -p tcp -m tcp -j DNAT --to-destination 10.244.0.5:53
+COMMIT
+`
+  expect(
+    redirectionsOfIptables(save, 4).map(({ addresses, iif, text }) => [
+      addresses,
+      iif,
+      /--to-destination (.*)/.exec(text)?.[1],
+    ]),
+  ).toEqual([
+    [[], undefined, '172.17.0.2:80'],
+    [['172.31.0.218'], undefined, '172.17.0.3:81'],
+    [[], 'eth1', '10.0.0.2:53-54'],
+  ])
+})
