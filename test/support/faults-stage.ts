@@ -5,6 +5,7 @@ import { bare } from '../../src/lab/addressing.ts'
 import { run } from '../../src/lab/command.ts'
 import { DaemonProcess } from '../../src/lab/daemon-process.ts'
 import { Vpc, type VpcOptions } from '../../src/lab/vpc.ts'
+import { cli } from './daemon.ts'
 import { type GoldenEni, golden } from './golden.ts'
 import { Judge } from './judge.ts'
 
@@ -129,6 +130,13 @@ export class Stage {
 
   get changes(): number {
     return this.earlierChanges + this.daemon.changes.length
+  }
+
+  /** A number that the daemon counts, by the name under which a scraper gets it; 0 where it is not there. */
+  async metric(name: string): Promise<number> {
+    const { stdout } = await cli(this.vpc, ['metrics'])
+    const value = stdout.split('\n').find((line) => line.startsWith(`${name} `))
+    return Number(value?.split(' ')[1] ?? 0)
   }
 
   resources(): Resources {
