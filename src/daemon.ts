@@ -20,6 +20,7 @@ import { type Memory, noMemory, type PassOutcome, reconcile } from './reconcile.
 import { Rhythm } from './rhythm.ts'
 import { type Change, formatChange, takesAway } from './state/change.ts'
 import { linkNamer } from './state/snapshot.ts'
+import { inventoryOf, statusLine } from './status-line.ts'
 
 export interface DaemonOptions {
   readonly kernel: Kernel
@@ -28,6 +29,9 @@ export interface DaemonOptions {
   readonly version: string
   /** Is called after every pass and every judgement: what the daemon tells of itself may have changed. */
   readonly onNews?: () => void
+  /** Is called at least every `longestSilence` ms as long as passes succeed and events of the kernel are heard. */
+  readonly onAlive?: () => void
+  readonly longestSilence?: number
   /** What tells of the metadata; without it, the metadata is off. */
   readonly informant?: (onFailure: (reason: MetadataError) => void) => Informant
 }
@@ -38,6 +42,8 @@ export class Daemon {
   readonly #log: Log
   readonly #version: string
   readonly #onNews: () => void
+  readonly #onAlive: (() => void) | undefined
+  readonly #longestSilence: number | undefined
   readonly #audit: Audit
   readonly #contention = new Contention()
   readonly #health: Health
@@ -57,6 +63,7 @@ export class Daemon {
   #cause: PassCause = 'start'
   #outcome: PassOutcome | undefined
   #judgementDue = true
+  #aliveDue = false
   #thorough = true
   #ready = false
   #passes = 0
@@ -72,6 +79,8 @@ export class Daemon {
     this.#log = options.log
     this.#version = options.version
     this.#onNews = options.onNews ?? (() => {})
+    this.#onAlive = options.onAlive
+    this.#longestSilence = options.longestSilence
     this.#audit = new Audit(options.log)
     this.#health = new Health({
       kernel: options.kernel,
@@ -88,7 +97,7 @@ export class Daemon {
       (hint) => this.#onEvent(hint),
     )
     this.#informant?.onNews((what) => this.#learn(what))
-    this.#rhythm.start()
+    this.#rhythm.start(this.#longestSilence)
     this.#pass()
   }
 
@@ -139,6 +148,22 @@ export class Daemon {
     }
   }
 
+  /** Has a pass been verified? */
+  get ready(): boolean {
+    return this.#ready
+  }
+
+  /** One line for people. */
+  statusLine(): string {
+    return statusLine({
+      health: this.#health.verdict,
+      problems: this.#health.problems,
+      outcome: this.#outcome,
+      failure: this.#failure,
+      lastChange: this.#lastChange,
+    })
+  }
+
   /** What is counted and what can be told at this moment, for whoever keeps time series. */
   metrics(): Family[] {
     const present = presentFamilies({
@@ -174,6 +199,7 @@ export class Daemon {
   #lookThoroughly(what: string, cause: PassCause): void {
     this.#thorough = true
     this.#judgementDue = true
+    this.#aliveDue ||= cause === 'interval'
     this.#wake({ urgency: 'now', what }, cause)
   }
 
@@ -190,14 +216,8 @@ export class Daemon {
   }
 
   #remove(): void {
-    const { applied, left, snapshot } = cleanup(this.#kernel, this.#settings, 10)
-    const name = linkNamer(snapshot)
-    for (const { change } of applied) {
-      const command = formatChange(change, name)
-      const cause = 'on-stop = "remove"'
-      this.#log.info({ event: 'change', action: change.op, object: change.kind, command, cause }, command)
-    }
-    this.#log.info({ event: 'removed', changes: applied.length, left: left.length }, 'the routing was taken away')
+    const { knowledge } = this.#settings
+    this.#audit.removed(cleanup(this.#kernel, this.#settings, 10), { cause: 'on-stop = "remove"', knowledge })
   }
 
   #pass(): void {
@@ -242,7 +262,8 @@ export class Daemon {
     this.#enis = new Set(desired.enis.map(({ eni }) => eni.link.index))
     const durationUs = Math.round((now - started) * 1000)
     this.#tally.passed(outcome, { cause: this.#cause, duration: now - started, now })
-    this.#audit.pass(outcome, { pass: this.#passes, hint: this.#hint, durationUs, now })
+    const { knowledge } = this.#settings
+    this.#audit.pass(outcome, { pass: this.#passes, hint: this.#hint, durationUs, now, knowledge })
     const last = applied.findLast(({ result }) => result.done && !result.already)
     if (last) {
       this.#changes += applied.filter(({ result }) => result.done && !result.already).length
@@ -254,10 +275,11 @@ export class Daemon {
     }
     this.#failure = undefined
     this.#rhythm.passed(outcome, last !== undefined, this.#contention.nextAllowed(now))
-    this.#health.note(outcome, this.#settings, last !== undefined || this.#judgementDue)
+    this.#health.note(outcome, this.#settings, this.#judgement(outcome, last !== undefined))
     this.#judgementDue = false
     this.#tellReady(outcome)
     this.#informant?.see(snapshot, desired, this.#settings)
+    this.#proveAlive()
     this.#onNews()
   }
 
@@ -268,16 +290,26 @@ export class Daemon {
     }
   }
 
-  #tellReady({ desired, verified }: PassOutcome): void {
-    if (!verified || this.#ready) {
+  /** A look at intervals that finds everything as it was is judged at once: that saves a quiet machine a wake-up. */
+  #judgement({ verified }: PassOutcome, changed: boolean): 'now' | 'soon' | undefined {
+    if (changed || (this.#judgementDue && !(this.#cause === 'interval' && verified))) return 'soon'
+    return this.#judgementDue ? 'now' : undefined
+  }
+
+  /** The kernel has just answered; does it reach us, too? */
+  #proveAlive(): void {
+    if (this.#aliveDue && this.#onAlive && this.#kernel.echo(this.#onAlive)) {
+      this.#aliveDue = false
+    }
+  }
+
+  #tellReady(outcome: PassOutcome): void {
+    if (!outcome.verified || this.#ready) {
       return
     }
     this.#ready = true
-    const { length } = desired.enis.flatMap(({ routing }) => routing.flatMap(({ addresses }) => addresses))
-    const what = desired.active
-      ? `${desired.enis.length} ENIs, ${length} addresses`
-      : `${desired.enis.length} ENI, nothing to do until a second one is attached`
-    this.#log.info({ event: 'ready' }, `ready: ${what}`)
+    const what = outcome.desired.active ? '' : ', nothing to do until a second one is attached'
+    this.#log.info({ event: 'ready' }, `ready: ${inventoryOf(outcome)}${what}`)
     this.#rhythm.warmUp()
   }
 

@@ -51,11 +51,14 @@ export class Health {
     return this.#problems
   }
 
-  /** Takes the outcome of a pass; `due` asks for a judgement soon. */
-  note(outcome: PassOutcome, settings: Settings, due: boolean): void {
+  /** Takes the outcome of a pass; `due` asks for a judgement, soon, or at once where nothing has to settle. */
+  note(outcome: PassOutcome, settings: Settings, due: 'now' | 'soon' | undefined): void {
     this.#outcome = outcome
     this.#settings = settings
-    if (due || outcome.refused.length > 0) {
+    if (due === 'now') {
+      clearTimeout(this.#timer)
+      this.#attempt()
+    } else if (due || outcome.refused.length > 0) {
       this.#judgeIn(settle)
     }
   }

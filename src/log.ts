@@ -1,14 +1,38 @@
 import { Writable } from 'node:stream'
-import pino, { type Logger } from 'pino'
+import pino, { type DestinationStream, type Logger } from 'pino'
 import { paint, wantsColour } from './terminal.ts'
 
 export type Log = Logger
 
-/** Lines for people on a terminal, one JSON object a line otherwise. Writes at once: the last line before a crash counts. */
-export function createLog(level: string, output: NodeJS.WriteStream = process.stdout): Log {
-  const destination = output.isTTY ? humanLines(output) : pino.destination({ fd: 1, sync: true })
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination)
+/**
+ * Records with fields where the output is the journal, lines for people on a terminal, one JSON object a line otherwise.
+ * Writes at once: the last line before a crash counts.
+ */
+export async function openLog(level: string): Promise<Log> {
+  const journal = process.env.JOURNAL_STREAM ? await import('./systemd/journal.ts') : undefined
+  if (!journal?.isJournal([1, 2])) {
+    return createLog(level, outputOf(process.stdout))
+  }
+  const lines = jsonLines()
+  const stream = await journal.openJournal((line) => lines.write(line))
+  const log = createLog(level, stream ?? lines)
+  if (!stream) {
+    log.warn(
+      { event: 'journal' },
+      'libsystemd.so.0 is not there: the journal gets lines without fields; install libsystemd0',
+    )
+  }
+  return log
 }
+
+/** Lines of JSON, or for people where `output` is a terminal. */
+export const outputOf = (output: NodeJS.WriteStream): DestinationStream =>
+  output.isTTY ? humanLines(output) : jsonLines()
+
+export const createLog = (level: string, destination: DestinationStream): Log =>
+  pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination)
+
+const jsonLines = (): DestinationStream => pino.destination({ fd: 1, sync: true })
 
 interface Line {
   readonly level: number

@@ -7,10 +7,12 @@ import { onHangup } from '../instance/hangup.ts'
 import { lockNamespace } from '../instance/lock.ts'
 import { serveReport } from '../instance/report-server.ts'
 import { openKernel } from '../kernel/netlink.ts'
-import { createLog, type Log } from '../log.ts'
+import { type Log, openLog } from '../log.ts'
 import { Informant } from '../metadata/informant.ts'
 import { Exposition } from '../metrics/exposition.ts'
 import { requireNetAdmin } from '../privilege.ts'
+import { serviceManager } from '../systemd/notify.ts'
+import { Service } from '../systemd/service.ts'
 import { version } from '../version.ts'
 import type { CommonOptions } from './session.ts'
 
@@ -19,29 +21,40 @@ export async function run(options: CommonOptions): Promise<number> {
   const config = await loadConfig(options.config)
   requireNetAdmin('run')
   const unlock = lockNamespace()
-  const log = createLog(config.log.level)
+  const log = await openLog(config.log.level)
   log.info({ event: 'start', version, pid: process.pid }, `eni-routed ${version} starts as process ${process.pid}`)
+  const manager = await serviceManager(log)
   const daemon = new Daemon({
     kernel: openKernel(),
     config,
     log,
     version,
-    onNews: () => exposition.touch(),
     informant: (onFailure) => new Informant({ config, log, onFailure }),
+    onNews: () => {
+      exposition.touch()
+      service.news()
+    },
+    // Half of what the manager grants, as sd_watchdog_enabled(3) recommends.
+    ...(manager.watchdog && { longestSilence: manager.watchdog / 2, onAlive: () => manager.alive() }),
   })
+  const service = new Service(manager, daemon)
   const exposition = new Exposition(() => daemon.metrics(), log)
   const server = serveReport(() => daemon.report(), log)
   const stopped = stopSignal()
+  service.starting()
   daemon.start()
   exposition.configure(config)
   onHangup(async () => {
-    const next = await reload(options, log)
+    service.reloading()
+    const { next, complaint } = await reload(options, log)
+    service.reloaded(complaint)
     if (next) {
       daemon.reconfigure(next)
       exposition.configure(next)
     }
   })
   const signal = await stopped
+  service.stopping()
   log.info({ event: 'stop', signal }, `stopping on ${signal}`)
   daemon.stop()
   server.close()
@@ -50,8 +63,8 @@ export async function run(options: CommonOptions): Promise<number> {
   return exit.ok
 }
 
-/** The configuration read again. A bad new file is reported, and undefined: the old configuration is kept. */
-async function reload(options: CommonOptions, log: Log): Promise<Config | undefined> {
+/** The configuration read again, or the faults of a bad file, which are reported: the old configuration is kept. */
+async function reload(options: CommonOptions, log: Log): Promise<{ next?: Config; complaint?: string }> {
   let config: Config
   try {
     config = await loadConfig(options.config)
@@ -60,10 +73,10 @@ async function reload(options: CommonOptions, log: Log): Promise<Config | undefi
     for (const fault of faults) {
       log.error({ event: 'reload', result: 'refused' }, `the configuration is kept as it was: ${fault}`)
     }
-    return undefined
+    return { complaint: faults.join('; ') }
   }
   log.info({ event: 'reload', result: 'done' }, 'the configuration was read again')
-  return config
+  return { next: config }
 }
 
 const stopSignal = (): Promise<NodeJS.Signals> =>

@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  fchmodSync,
   fstatSync,
   ftruncateSync,
   mkdirSync,
@@ -77,7 +78,10 @@ function openLock(): number {
   const file = lockFile()
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o755 })
-    return openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644)
+    const fd = openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644)
+    // Whatever the umask: every user may ask who has it.
+    fchmodSync(fd, 0o644)
+    return fd
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     throw new ExitError(

@@ -18,12 +18,14 @@ export class EventSource {
   #relevance: Relevance = () => undefined
   #onHint: (hint: Hint) => void = () => {}
   #foreignWrites = 0
+  #heard: (() => void) | undefined
 
   private constructor(ownPort: number, onTouched: (linkIndex?: number) => void) {
     this.#ownPort = ownPort
     this.#onTouched = onTouched
     this.#listener = Listener.open({
       filter: (view) => this.#filter(view),
+      onGreeting: (port) => this.#greeted(port),
       onEvents: (batch) => this.#deliver(batch),
       onError: (error) => this.#onHint({ ...lost, what: `the event socket failed: ${String(error)}` }),
     })
@@ -52,8 +54,22 @@ export class EventSource {
     return this.#foreignWrites
   }
 
+  /** Calls `heard` when the greeting that `greet` sends to this socket's port has arrived. */
+  echo(greet: (port: number) => boolean, heard: () => void): boolean {
+    this.#heard = heard
+    return greet(this.#listener.portId)
+  }
+
   close(): void {
     this.#listener.close()
+  }
+
+  /** Not from within the watch, which swallows what is thrown. Others may greet as they like. */
+  #greeted(port: number): void {
+    if (port === this.#ownPort && this.#heard) {
+      setImmediate(this.#heard)
+      this.#heard = undefined
+    }
   }
 
   /** Runs on every event, thousands a second on a busy router: the bytes in place decide for most. */

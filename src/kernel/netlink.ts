@@ -69,6 +69,10 @@ class NetlinkKernel implements Kernel {
     this.#events.watch(relevance, onHint)
   }
 
+  echo(heard: () => void): boolean {
+    return this.#events.echo((port) => this.#socket.greet(port), heard)
+  }
+
   close(): void {
     this.#events.close()
     this.#drivers.close()

@@ -47,5 +47,10 @@ export interface Kernel {
   refusingRoutes(family: Family): readonly Route[]
   /** Calls back at every relevant event, and when events were lost. The process's own changes are no events. */
   watch(relevance: Relevance, onHint: (hint: Hint) => void): void
+  /**
+   * Sends a message to the socket that hears events, and calls back when it arrives there by way of the event loop; false
+   * where it could not be sent. A daemon that does not hear itself is deaf for events too.
+   */
+  echo(heard: () => void): boolean
   close(): void
 }

@@ -26,7 +26,7 @@ export async function glanceAtMetadata(config: Config, kernel: Kernel): Promise<
       resolve({ ...nothing, ...source.knowledge })
     }
     const timer = setTimeout(finish, patience)
-    const source = openSource(config.metadata, createLog('silent'), {
+    const source = openSource(config.metadata, createLog('silent', { write: () => {} }), {
       known: nothing,
       onNews: () => {},
       onFailure: () => {},

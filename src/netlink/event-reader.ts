@@ -16,6 +16,8 @@ export interface EventBatch {
 export interface EventReaderOptions {
   /** Runs for each event on its header's bytes; false drops it. To be quick, and to keep nothing of the view. */
   readonly filter?: (view: EventView) => boolean
+  /** Is told of a datagram that another socket sent, by its port; what is in it is for nobody to believe. */
+  readonly onGreeting?: (port: number) => void
   readonly debug?: Debug | undefined
 }
 
@@ -23,12 +25,14 @@ export interface EventReaderOptions {
 export class EventReader {
   readonly #transport: Transport
   readonly #filter: (view: EventView) => boolean
+  readonly #onGreeting: (port: number) => void
   readonly #debug: Debug | undefined
   readonly #view = new EventView()
 
-  constructor(transport: Transport, { filter = () => true, debug }: EventReaderOptions = {}) {
+  constructor(transport: Transport, { filter = () => true, onGreeting = () => {}, debug }: EventReaderOptions = {}) {
     this.#transport = transport
     this.#filter = filter
+    this.#onGreeting = onGreeting
     this.#debug = debug
   }
 
@@ -50,6 +54,8 @@ export class EventReader {
       } else if (got.senderPort === 0) {
         debugDatagram(this.#debug, 'recv', got.bytes)
         overflow = !this.#collect(got, events) || overflow
+      } else {
+        this.#onGreeting(got.senderPort)
       }
     }
     return { emptied: false, overflow }

@@ -115,6 +115,14 @@ export class RequestSocket {
     return failure ?? answer
   }
 
+  /** Sends an empty message to another socket, for which the kernel wants CAP_NET_ADMIN; false where it did not go. */
+  greet(port: number): boolean {
+    return (
+      this.#exchange.transport.send(frame({ type: NLMSG.NOOP, flags: 0, payload: new Uint8Array() }, 0), port) ===
+      undefined
+    )
+  }
+
   close(): void {
     this.#exchange.transport.close()
   }

@@ -40,7 +40,7 @@ export class NetlinkSocket implements Transport {
   readonly receiveQueueBytes: number
   #buffer = Buffer.allocUnsafeSlow(RECEIVE_BYTES)
   #closed = false
-  readonly #kernel = kernelAddress()
+  readonly #kernel = addressOf(0)
   readonly #from = Buffer.alloc(ADDRESS_BYTES)
   readonly #fromLength = int(ADDRESS_BYTES)
 
@@ -68,8 +68,9 @@ export class NetlinkSocket implements Transport {
     }
   }
 
-  send(bytes: Buffer): NetlinkError | undefined {
-    while (!this.#closed && libc.sendto(this.fd, bytes, bytes.length, 0, this.#kernel, ADDRESS_BYTES) < 0) {
+  send(bytes: Buffer, port = 0): NetlinkError | undefined {
+    const to = port === 0 ? this.#kernel : addressOf(port)
+    while (!this.#closed && libc.sendto(this.fd, bytes, bytes.length, 0, to, ADDRESS_BYTES) < 0) {
       const errno = libc.errno()
       if (errno !== EINTR) {
         return new NetlinkError({ operation: 'send', errno })
@@ -123,9 +124,10 @@ function check(operation: string, result: number): number {
 }
 
 /** Port 0 and no groups: to send to, it is the kernel; to bind to, "any free port". */
-function kernelAddress(): Buffer {
+function addressOf(port: number): Buffer {
   const address = Buffer.alloc(ADDRESS_BYTES)
   address.writeUInt16LE(AF_NETLINK)
+  address.writeUInt32LE(port, 4)
   return address
 }
 

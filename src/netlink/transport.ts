@@ -18,7 +18,8 @@ export interface Transport {
   readonly strict: boolean
   /** Bytes of answers, the kernel's bookkeeping included, that wait before the kernel drops some with ENOBUFS. */
   readonly receiveQueueBytes: number
-  send(bytes: Buffer): NetlinkError | undefined
+  /** To the kernel, or to the socket with the given port. */
+  send(bytes: Buffer, port?: number): NetlinkError | undefined
   /**
    * The next datagram, waiting for it until `deadline` (ms of `performance.now()`; 0 does not wait).
    * ENOBUFS says that some were dropped; those that were not can still be received.

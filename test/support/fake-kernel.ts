@@ -27,6 +27,8 @@ export class FakeKernel implements Kernel {
   observations = 0
   thoroughLooks = 0
   closed = false
+  /** Nothing arrives at the socket that hears events. */
+  deaf = false
   /** What was done so far, one plan a batch. */
   readonly batches: string[][] = []
 
@@ -99,6 +101,13 @@ export class FakeKernel implements Kernel {
   watch(relevance: Relevance, onHint: (hint: Hint) => void): void {
     this.#relevance = relevance
     this.#onHint = onHint
+  }
+
+  echo(heard: () => void): boolean {
+    if (!this.deaf) {
+      heard()
+    }
+    return true
   }
 
   close(): void {

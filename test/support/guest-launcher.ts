@@ -12,6 +12,8 @@ export interface Launch {
   readonly name: string
   /** The root of the guest, which stays as it is. */
   readonly image: string
+  /** Folders whose files lie over those of the image; the first is on top. */
+  readonly layers: readonly string[]
   /** An empty folder to mount at. */
   readonly mountPoint: string
   /** Folders that the guest sees at the same path. */
@@ -21,7 +23,7 @@ export interface Launch {
 
 const mount = (...args: string[]) => execFileSync('mount', args, { stdio: ['ignore', 'inherit', 'inherit'] })
 
-function launch({ name, image, mountPoint, readOnly, writable }: Launch): never {
+function launch({ name, image, layers, mountPoint, readOnly, writable }: Launch): never {
   enterCgroup(name)
   mount('-t', 'tmpfs', 'tmpfs', mountPoint)
   const [root, upper, work] = ['root', 'upper', 'work'].map((folder) => join(mountPoint, folder)) as [
@@ -32,7 +34,14 @@ function launch({ name, image, mountPoint, readOnly, writable }: Launch): never 
   for (const folder of [root, upper, work]) {
     mkdirSync(folder)
   }
-  mount('-t', 'overlay', 'overlay', '-o', `lowerdir=${image},upperdir=${upper},workdir=${work}`, root)
+  mount(
+    '-t',
+    'overlay',
+    'overlay',
+    '-o',
+    `lowerdir=${[...layers, image].join(':')},upperdir=${upper},workdir=${work}`,
+    root,
+  )
   if (isHybrid()) {
     execFileSync('umount', ['-R', '/sys/fs/cgroup'])
     mount('-t', 'cgroup2', 'cgroup2', '/sys/fs/cgroup')

@@ -27,10 +27,13 @@ export class Guest extends Namespace {
   #leader = 0
   #console = ''
 
-  /** Boots a guest in about a second; it runs journald, dbus and logind, and no network service until it is told to. */
-  static async boot(instance: Namespace): Promise<Guest> {
+  /**
+   * Boots a guest in about a second; it runs journald, dbus and logind, and no network service until it is told to. What is
+   * in `layers` is installed: folders laid out as the root is, owned by root.
+   */
+  static async boot(instance: Namespace, layers: readonly string[] = []): Promise<Guest> {
     sweepGuests()
-    const guest = new Guest(instance.name, await guestImage())
+    const guest = new Guest(instance.name, await guestImage(), layers)
     try {
       await guest.#booted()
       return guest
@@ -40,7 +43,7 @@ export class Guest extends Namespace {
     }
   }
 
-  private constructor(name: string, image: string) {
+  private constructor(name: string, image: string, layers: readonly string[]) {
     super(name)
     this.#mountPoint = join(cacheFolder, `mount-${name}`)
     this.#remove = () => this.#removeNow()
@@ -50,6 +53,7 @@ export class Guest extends Namespace {
     const launch: Launch = {
       name,
       image,
+      layers,
       mountPoint: this.#mountPoint,
       readOnly: [project, dirname(resolve(process.execPath))],
       writable: [folderOf(name)],

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { Audit } from '../../src/audit.ts'
 import { Contention } from '../../src/contention.ts'
 import type { Problem } from '../../src/policy/health.ts'
+import { noMetadata } from '../../src/policy/knowledge.ts'
 import { noMemory, reconcile } from '../../src/reconcile.ts'
 import type { Change } from '../../src/state/change.ts'
 import { FakeKernel } from '../support/fake-kernel.ts'
@@ -16,8 +17,7 @@ const host = `
 `
 
 /** Passes over one kernel, audited; the hint of each is "an event". */
-function audited(text = host) {
-  const kernel = new FakeKernel(text)
+function audited(kernel = new FakeKernel(host)) {
   const { log, entries, messages } = memoryLog()
   const audit = new Audit(log)
   let passes = 0
@@ -27,7 +27,7 @@ function audited(text = host) {
     const contention = new Contention()
     const outcome = reconcile({ kernel, settings: settings(), memory, contention, thorough: true, hint, now })
     memory = outcome.memory
-    audit.pass(outcome, { pass: ++passes, hint, durationUs: 1500, now })
+    audit.pass(outcome, { pass: ++passes, hint, durationUs: 1500, now, knowledge: noMetadata })
   }
   return { kernel, audit, entries, messages, pass }
 }
@@ -112,6 +112,54 @@ describe('a pass', () => {
     expect(new Set(entries.filter(({ event }) => event === 'change').map(({ cause }) => cause))).toEqual(
       new Set(['no longer wanted']),
     )
+  })
+})
+
+describe('the ENI of an object', () => {
+  test('is told with every change, also of rules that ask main', () => {
+    const { pass, entries } = audited()
+    pass()
+    for (const entry of entries.filter(({ event }) => event === 'change')) {
+      expect(entry.mac, entry.msg).toBe(entry.interface === 'eth1' ? '02:00:00:00:00:03' : '02:00:00:00:00:02')
+    }
+    const { interface: name } = entries.find(({ msg }) => msg.includes('from 172.31.0.218 lookup main'))!
+    expect(name).toBe('eth1')
+  })
+
+  test('is still told when it is gone', () => {
+    const { kernel, pass, entries } = audited()
+    pass()
+    kernel.detach('eth1')
+    entries.length = 0
+    pass()
+    const { interface: name } = entries.find(({ msg }) => msg.includes('del priority 20001 from 172.31.0.218'))!
+    expect(name).toBe('eth1')
+  })
+})
+
+describe('what an earlier process left standing', () => {
+  test('is told once, an ENI at a time, when all is verified', () => {
+    const { kernel, pass } = audited()
+    pass()
+    kernel.take('rule priority 20002 from all oif eth1')
+    const later = audited(kernel)
+    later.pass()
+    later.pass()
+    expect(later.messages('adopted')).toEqual([
+      'found standing: 6 objects of eth0',
+      'found standing: 5 objects of eth1',
+    ])
+    expect(later.entries.find(({ event }) => event === 'adopted')).toMatchObject({
+      interface: 'eth0',
+      mac: '02:00:00:00:00:02',
+      command: expect.stringMatching(/^ip link set dev eth0 group 20000\nip route add /),
+    })
+  })
+
+  test('is nothing where everything was made by this one', () => {
+    const { pass, messages } = audited()
+    pass()
+    expect(messages('adopted')).toEqual([])
   })
 })
 

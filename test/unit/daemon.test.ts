@@ -129,6 +129,41 @@ describe('the daemon', () => {
   })
 })
 
+describe('a daemon that is asked for signs of life', () => {
+  const watched = () => {
+    const signs: number[] = []
+    const kernel = new FakeKernel(host + eth1)
+    const { log } = memoryLog()
+    const onAlive = () => signs.push(Date.now())
+    const options = { kernel, config: configOf(''), log, version: '0', onAlive, longestSilence: 10_000 }
+    new Daemon(options).start()
+    return { kernel, signs }
+  }
+
+  test('gives them in time, and no more', () => {
+    const { signs } = watched()
+    pass(100_001)
+    expect(signs).toHaveLength(10)
+  })
+
+  test('gives none while no pass succeeds, and one as soon as one does', () => {
+    const { kernel, signs } = watched()
+    kernel.failure = new Error('reading links: EINTR')
+    pass(30_000)
+    expect(signs).toEqual([])
+    kernel.failure = undefined
+    pass(1_000)
+    expect(signs).toHaveLength(1)
+  })
+
+  test('gives none while it hears nothing', () => {
+    const { kernel, signs } = watched()
+    kernel.deaf = true
+    pass(30_000)
+    expect(signs).toEqual([])
+  })
+})
+
 describe('a change that the kernel refuses', () => {
   const refusing = () =>
     running(host + eth1, '', (kernel) => {

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { createLog, formatLine } from '../../src/log.ts'
+import { createLog, formatLine, outputOf } from '../../src/log.ts'
 
 const time = '2026-01-02T03:04:05.678Z'
 
@@ -31,7 +31,7 @@ describe('formatLine', () => {
 test('a log on a terminal writes a line for people at once', () => {
   const written: string[] = []
   const terminal = { isTTY: true, write: (text: string) => written.push(text) } as unknown as NodeJS.WriteStream
-  const log = createLog('warn', terminal)
+  const log = createLog('warn', outputOf(terminal))
   log.info('not this')
   log.error({ cause: 'why' }, 'hello')
   expect(written.map((line) => stripVTControlCharacters(line).slice(13))).toEqual(['hello  # why\n'])

@@ -1,0 +1,36 @@
+import { chmodSync, copyFileSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const project = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Where each file of `systemd/` belongs. */
+const installed: Readonly<Record<string, string>> = {
+  'eni-routed.service': 'usr/lib/systemd/system/eni-routed.service',
+  'eni-routed.catalog': 'usr/lib/systemd/catalog/eni-routed.catalog',
+  'networkd/10-eni-routed.conf': 'usr/lib/systemd/networkd.conf.d/10-eni-routed.conf',
+  'rt_protos.d/eni-routed.conf': 'etc/iproute2/rt_protos.d/eni-routed.conf',
+}
+
+/** Lays the program out under `root` as a package does, enabled for the next boot, under the given configuration. */
+export function stageProgram(root: string, config: string): void {
+  const home = join(root, 'usr/lib/eni-routed')
+  cpSync(join(project, 'dist'), join(home, 'dist'), { recursive: true })
+  cpSync(join(project, 'node_modules/@koromix'), join(home, 'node_modules/@koromix'), { recursive: true })
+  copyFileSync(process.execPath, join(home, 'node'))
+  put(root, 'usr/bin/eni-routed', '#!/bin/sh\nexec /usr/lib/eni-routed/node /usr/lib/eni-routed/dist/main.js "$@"\n')
+  chmodSync(join(root, 'usr/bin/eni-routed'), 0o755)
+  for (const [source, target] of Object.entries(installed)) {
+    mkdirSync(dirname(join(root, target)), { recursive: true })
+    copyFileSync(join(project, 'systemd', source), join(root, target))
+  }
+  put(root, 'etc/eni-routed/config.toml', config)
+  const wants = join(root, 'etc/systemd/system/multi-user.target.wants')
+  mkdirSync(wants, { recursive: true })
+  symlinkSync('/usr/lib/systemd/system/eni-routed.service', join(wants, 'eni-routed.service'))
+}
+
+function put(root: string, path: string, text: string): void {
+  mkdirSync(dirname(join(root, path)), { recursive: true })
+  writeFileSync(join(root, path), text)
+}
