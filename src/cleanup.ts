@@ -1,4 +1,5 @@
 import type { Kernel } from './kernel/port.ts'
+import { noAddressing, ourAddresses } from './policy/addressing.ts'
 import { nothingDesired } from './policy/desired.ts'
 import { diff } from './policy/diff.ts'
 import { ourInterest } from './policy/interest.ts'
@@ -19,7 +20,8 @@ export function cleanup(kernel: Kernel, settings: Settings, rounds: number): Cle
   const applied: Applied[] = []
   for (let round = 0; ; round++) {
     const snapshot = kernel.observe(() => ourInterest(settings), true)
-    const left = diff(snapshot, nothingDesired, settings)
+    const addressing = { ...noAddressing, remove: ourAddresses(snapshot, settings) }
+    const left = diff(snapshot, { ...nothingDesired, addressing }, settings)
     if (left.length === 0 || round === rounds) {
       return { snapshot, applied, left }
     }

@@ -33,7 +33,10 @@ export function ownersOf(states: readonly Desired[], { enis }: Knowledge): (chan
   return (change) => {
     switch (change.kind) {
       case 'link':
+      case 'up':
         return byLink.get(change.link.index)
+      case 'address':
+        return byLink.get(change.address.linkIndex)
       case 'route':
         return byTable.get(change.route.table) ?? byLink.get(change.route.nexthops[0]?.oif ?? -1)
       case 'rule':

@@ -3,6 +3,7 @@ import type { ChangeResult } from './kernel/port.ts'
 import { type Look, type LookInput, look } from './look.ts'
 import type { Refusal } from './policy/health.ts'
 import type { Tables } from './policy/tables.ts'
+import { addressKey } from './state/address.ts'
 import { type Change, changeKey, formatChange, groupKey, objectKey, takesAway } from './state/change.ts'
 import { routeIdentity } from './state/route.ts'
 import { ruleKey } from './state/rule.ts'
@@ -123,11 +124,13 @@ function conclude(seen: Look, applied: readonly Applied[], { memory }: PassInput
 /** What is desired and was seen, now or before: what the kernel refuses never stood. */
 function standingAfter({ snapshot, desired }: Look, { standing }: Memory): ReadonlySet<string> {
   const seen = new Set([
+    ...desired.addressing.hold.map(addressKey),
     ...snapshot.rules.map(ruleKey),
     ...snapshot.routes.map(routeIdentity),
     ...snapshot.links.map((link) => groupKey(link.index, link.group)),
   ])
   const wanted = [
+    ...desired.addressing.hold.map(addressKey),
     ...desired.rules.map(({ rule }) => ruleKey(rule)),
     ...desired.routes.map(({ route }) => routeIdentity(route)),
     ...[...desired.groups].map(([index, group]) => groupKey(index, group)),

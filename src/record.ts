@@ -42,6 +42,10 @@ function subject(change: Change, linkName: (index: number) => string) {
   switch (change.kind) {
     case 'link':
       return { interface: change.link.name, mac: change.link.mac, group: change.group }
+    case 'up':
+      return { interface: change.link.name, mac: change.link.mac }
+    case 'address':
+      return { interface: linkName(change.address.linkIndex), address: change.address.address }
     case 'route': {
       const { table, prefsrc, nexthops } = change.route
       const oif = nexthops[0]?.oif

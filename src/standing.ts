@@ -3,12 +3,15 @@ import type { Change } from './state/change.ts'
 import type { Snapshot } from './state/snapshot.ts'
 
 /** The changes that would make all of the desired state in an empty kernel: what stands after a verified pass. */
-export function standing({ links }: Snapshot, { groups, routes, rules }: Desired): Change[] {
+export function standing({ links }: Snapshot, { groups, addressing, routes, rules }: Desired): Change[] {
   return [
     ...links.flatMap((link): Change[] => {
       const group = groups.get(link.index)
       return group === undefined ? [] : [{ op: 'set', kind: 'link', link, group, cause: 'an ENI' }]
     }),
+    ...addressing.hold.map(
+      (address): Change => ({ op: 'add', kind: 'address', address, cause: 'listed by the metadata' }),
+    ),
     ...routes.map(({ route, why }): Change => ({ op: 'add', kind: 'route', route, cause: why })),
     ...rules.map(({ rule, why }): Change => ({ op: 'add', kind: 'rule', rule, cause: why })),
   ]

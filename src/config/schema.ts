@@ -62,7 +62,7 @@ const textfileForm =
 const socketForm = 'must be an absolute path of at most 107 characters, or "" for the one beside the status socket'
 
 /** The configuration file: every key, its default and what it allows. Keys that are not listed are faults. */
-export const configSchema = z.strictObject({
+const tables = z.strictObject({
   interfaces: z
     .strictObject({
       include: patterns.default(['driver:ena', 'driver:ixgbevf', 'driver:vif']),
@@ -94,7 +94,7 @@ export const configSchema = z.strictObject({
       'on-stop': choice(['keep', 'remove']).default('keep'),
     })
     .prefault({}),
-  addresses: z.strictObject({ mode: choice(['observe']).default('observe') }).prefault({}),
+  addresses: z.strictObject({ mode: choice(['observe', 'imds']).default('observe') }).prefault({}),
   metadata: z
     .strictObject({
       mode: choice(['auto', 'off', 'required']).default('auto'),
@@ -116,5 +116,14 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
 })
+
+/** Faults that no key has by itself. */
+export const configSchema = tables.refine(
+  ({ addresses, metadata }) => addresses.mode !== 'imds' || metadata.mode !== 'off',
+  {
+    path: ['addresses', 'mode'],
+    error: 'needs the metadata; set metadata.mode to "auto" or "required", or leave addresses.mode at "observe"',
+  },
+)
 
 export type Config = z.infer<typeof configSchema>

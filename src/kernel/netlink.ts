@@ -1,7 +1,8 @@
+import { addAddress, deleteAddress } from '../netlink/address-request.ts'
 import type { Dump } from '../netlink/dump.ts'
 import { NetlinkError } from '../netlink/errors.ts'
 import type { Request } from '../netlink/framing.ts'
-import { setLinkGroup } from '../netlink/link.ts'
+import { setLinkGroup, setLinkUp } from '../netlink/link.ts'
 import { RequestSocket } from '../netlink/request.ts'
 import { addRoute, deleteRoute, replaceRoute } from '../netlink/route-request.ts'
 import { addRule, deleteRule } from '../netlink/rule-request.ts'
@@ -144,6 +145,10 @@ function requestOf(change: Change): Request {
   switch (change.kind) {
     case 'link':
       return setLinkGroup(change.link.index, change.group)
+    case 'up':
+      return setLinkUp(change.link.index)
+    case 'address':
+      return change.op === 'add' ? addAddress(change.address) : deleteAddress(change.address)
     case 'rule':
       return change.op === 'add' ? addRule(change.rule) : deleteRule(change.rule)
     case 'route':
@@ -154,7 +159,7 @@ function requestOf(change: Change): Request {
 /** Errors that say that the kernel is in the wanted state already. */
 const already: Readonly<Record<string, readonly string[]>> = {
   add: ['EEXIST'],
-  delete: ['ESRCH', 'ENOENT', 'ENODEV'],
+  delete: ['ESRCH', 'ENOENT', 'ENODEV', 'EADDRNOTAVAIL'],
   reset: ['ENODEV'],
 }
 

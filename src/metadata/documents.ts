@@ -76,12 +76,12 @@ export const macsDocument = list((line) => macText(line.replace(/\/$/, '')), 'MA
  */
 export const leaves: Readonly<Record<Leaf, Schema<LeafValue>>> = {
   'local-ipv4s': list(address(4), 'IPv4 addresses'),
-  'subnet-ipv4-cidr-block': list(block(4), 'IPv4 blocks'),
   ipv6s: list(address(6), 'IPv6 addresses'),
+  'subnet-ipv4-cidr-block': list(block(4), 'IPv4 blocks'),
   'subnet-ipv6-cidr-blocks': list(block(6), 'IPv6 blocks'),
-  'interface-id': text(/^eni-[0-9a-f]{8,32}$/, 'ENI id'),
   'device-number': integer(999),
   'network-card': integer(89),
+  'interface-id': text(/^eni-[0-9a-f]{8,32}$/, 'ENI id'),
   'ipv4-prefix': list(block(4, 28), 'IPv4 /28 prefixes'),
   'ipv6-prefix': list(block(6, 80), 'IPv6 /80 prefixes'),
   'vpc-ipv4-cidr-blocks': list(block(4), 'IPv4 blocks'),

@@ -1,11 +1,13 @@
 import type { Config } from '../config/schema.ts'
 import { settingsOf } from '../config/settings.ts'
+import { whoConfigures } from '../instance/configurators.ts'
 import type { Kernel } from '../kernel/port.ts'
 import { createLog } from '../log.ts'
 import { look } from '../look.ts'
 import { type Knowledge, noMetadata } from '../policy/knowledge.ts'
+import type { Settings } from '../policy/settings.ts'
 import { openSource } from './open.ts'
-import { watchedLinks } from './watched.ts'
+import { bareOf, watchedLinks } from './watched.ts'
 
 /** ms; the service answers a dozen questions an ENI in 30 ms, and off EC2 nobody shall wait for it. */
 const patience = 400
@@ -19,11 +21,19 @@ export async function glanceAtMetadata(config: Config, kernel: Kernel): Promise<
   if (watched.length === 0) {
     return nothing
   }
+  /** What a daemon would adopt after a moment. */
+  const adoptable = (given: Settings) =>
+    new Set(
+      bareOf(snapshot, desired.enis, given)
+        .filter((link) => whoConfigures(link) === 'nobody')
+        .map(({ mac }) => mac),
+    )
   return new Promise((resolve) => {
     const finish = () => {
       clearTimeout(timer)
       source.stop()
-      resolve({ ...nothing, ...source.knowledge })
+      const told = { ...nothing, ...source.knowledge }
+      resolve({ ...told, adopted: adoptable({ ...settings, knowledge: told }) })
     }
     const timer = setTimeout(finish, patience)
     const source = openSource(config.metadata, createLog('silent', { write: () => {} }), {

@@ -1,11 +1,13 @@
 import type { Config } from '../config/schema.ts'
+import { whoConfigures } from '../instance/configurators.ts'
 import type { Log } from '../log.ts'
 import type { Desired } from '../policy/desired.ts'
 import { type Knowledge, noMetadata } from '../policy/knowledge.ts'
 import type { Settings } from '../policy/settings.ts'
 import type { Snapshot } from '../state/snapshot.ts'
+import { Adoption } from './adoption.ts'
 import type { MetadataSource } from './source.ts'
-import { watchedLinks } from './watched.ts'
+import { bareOf, watchedLinks } from './watched.ts'
 
 export interface InformantOptions {
   readonly config: Config
@@ -28,6 +30,8 @@ export class Informant {
   #source: Promise<MetadataSource> | undefined
   #onNews: (what: string) => void = () => {}
   #knowledge: Knowledge = noMetadata
+  readonly #adoption = new Adoption(whoConfigures)
+  #reconsideration: NodeJS.Timeout | undefined
 
   constructor({ config, log, onFailure }: InformantOptions) {
     this.#log = log
@@ -50,6 +54,7 @@ export class Informant {
     if (this.#config.mode === 'off') {
       return
     }
+    this.#considerAdoption(snapshot, desired, settings)
     const watched = watchedLinks(snapshot, desired, settings)
     const surroundings = () => snapshot.addresses.map(({ linkIndex, address }) => `${linkIndex} ${address}`).join()
     this.#source ??= this.#open()
@@ -72,7 +77,32 @@ export class Informant {
   }
 
   stop(): void {
+    clearTimeout(this.#reconsideration)
     void this.#source?.then((source) => source.stop())
+  }
+
+  /** Looks for bare ENIs that nobody else configures; again after a while where that is not decided. */
+  #considerAdoption(snapshot: Snapshot, desired: Desired, settings: Settings): void {
+    clearTimeout(this.#reconsideration)
+    const present = new Set(snapshot.links.map(({ mac }) => mac))
+    const kept = [...this.#knowledge.adopted].filter((mac) => present.has(mac))
+    const bare = bareOf(snapshot, desired.enis, settings).filter(({ mac }) => !kept.includes(mac))
+    const { adopted, lookAgainIn } = this.#adoption.consider(
+      bare,
+      (mac) => this.#knowledge.enis.get(mac),
+      performance.now(),
+    )
+    if (adopted.length > 0 || kept.length < this.#knowledge.adopted.size) {
+      this.#knowledge = { ...this.#knowledge, adopted: new Set([...kept, ...adopted.map(({ mac }) => mac)]) }
+      this.#onNews('bare ENIs were adopted, or are gone')
+    }
+    for (const { name } of adopted) {
+      this.#log.info({ event: 'bare', interface: name }, `${name} is bare, and nobody else configures it`)
+    }
+    if (lookAgainIn !== undefined) {
+      const look = () => this.#onNews('a bare ENI is looked at again')
+      this.#reconsideration = setTimeout(look, Math.ceil(lookAgainIn))
+    }
   }
 
   async #open(): Promise<MetadataSource> {

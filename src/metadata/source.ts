@@ -85,8 +85,12 @@ export class MetadataSource {
   see(watched: readonly Watched[], surroundings: () => string): void {
     const now = performance.now()
     const present = new Set(watched.map(({ mac }) => mac))
-    for (const mac of [...this.#subjects.keys()].filter((known) => !present.has(known))) {
+    const gone = [...this.#subjects.keys()].filter((known) => !present.has(known))
+    for (const mac of gone) {
       this.#forget(mac)
+    }
+    if (gone.length > 0) {
+      this.#options.onNews('links that the metadata told of are gone')
     }
     for (const link of watched) {
       this.#watch(link, now)
@@ -179,7 +183,17 @@ export class MetadataSource {
     }
   }
 
+  /** @throws {Broken} */
   async #visit(subject: Subject): Promise<void> {
+    const learned: Leaf[] = []
+    try {
+      await this.#askLeaves(subject, learned)
+    } finally {
+      this.#announce(subject, learned.splice(0))
+    }
+  }
+
+  async #askLeaves(subject: Subject, news: Leaf[]): Promise<void> {
     const { mac } = subject.watched
     let learned = false
     for (const leaf of subject.leaves(this.#facts, this.#primaryMac)) {
@@ -188,23 +202,31 @@ export class MetadataSource {
         return
       }
       subject.answered(leaf)
-      if (value !== undefined) {
-        learned = this.#learn(subject, leaf, value) || learned
+      if (value !== undefined && this.#learn(mac, leaf, value)) {
+        learned = true
+        news.push(leaf)
+      }
+      // A bare ENI goes up with the first news, and its table's number is chosen then.
+      if (leaf === 'network-card') {
+        this.#announce(subject, news.splice(0))
       }
       // Both lists of addresses are absent: the documents are not there yet.
       if (leaf === 'ipv6s' && !this.#hasAddresses(mac)) {
         break
       }
     }
-    const arrived = subject.visited(
-      this.#facts,
-      this.#primaryMac,
-      learned,
-      performance.now(),
-      this.#options.refresh,
-      this.#chance(),
-    )
-    if (arrived) {
+    this.#conclude(subject, learned)
+  }
+
+  #announce({ watched: { name } }: Subject, leaves: readonly Leaf[]): void {
+    if (leaves.length > 0 && !this.#stopped) {
+      this.#options.onNews(`the metadata told ${leaves.join(', ')} of ${name}`)
+    }
+  }
+
+  #conclude(subject: Subject, learned: boolean): void {
+    const { refresh } = this.#options
+    if (subject.visited(this.#facts, this.#primaryMac, learned, performance.now(), refresh, this.#chance())) {
       this.#tell(subject)
     }
   }
@@ -214,16 +236,13 @@ export class MetadataSource {
     return facts !== undefined && Object.keys(facts.addresses).length > 0
   }
 
-  #learn(subject: Subject, leaf: Leaf, value: LeafValue): boolean {
-    const { mac, name } = subject.watched
+  /** Was it new? */
+  #learn(mac: string, leaf: Leaf, value: LeafValue): boolean {
     const before = JSON.stringify([...this.#facts])
     this.#facts = learn(this.#facts, mac, leaf, value)
     const isNew = JSON.stringify([...this.#facts]) !== before
-    if (isNew) {
-      for (const other of this.#subjects.values()) {
-        other.confirm(this.#facts, performance.now())
-      }
-      this.#options.onNews(`the metadata told ${leaf} of ${name}`)
+    for (const other of isNew ? this.#subjects.values() : []) {
+      other.confirm(this.#facts, performance.now())
     }
     return isNew
   }

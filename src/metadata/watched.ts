@@ -1,6 +1,8 @@
+import { bareLinks, looksAfter } from '../policy/addressing.ts'
 import type { Desired } from '../policy/desired.ts'
 import { mayBeEni } from '../policy/enis.ts'
 import type { Settings } from '../policy/settings.ts'
+import type { Link } from '../state/link.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 
 /** A link that the metadata may know, as the daemon sees it. */
@@ -16,17 +18,27 @@ export interface Watched {
   readonly adopted: boolean
 }
 
+/** The links that wait for addresses from this program, or for somebody else to configure them. */
+export const bareOf = (snapshot: Snapshot, enis: Desired['enis'], settings: Settings): Link[] =>
+  bareLinks(
+    enis.map(({ eni }) => eni),
+    snapshot,
+    settings,
+  )
+
 /** The links to ask about: ENIs, and those that the metadata might name. Of several with one MAC the first. */
-export function watchedLinks({ links }: Snapshot, { enis }: Desired, { knowledge }: Settings): Watched[] {
+export function watchedLinks(snapshot: Snapshot, { enis }: Desired, settings: Settings): Watched[] {
+  const { links } = snapshot
   const isEni = new Set(enis.map(({ eni }) => eni.link.index))
+  const bare = new Set(bareOf(snapshot, enis, settings))
   const candidates = links.filter((link) => link.mac !== '' && (isEni.has(link.index) || mayBeEni(link)))
   const byMac = new Map(candidates.toReversed().map((link) => [link.mac, link]))
-  return [...byMac.values()].map(({ index, mac, name }) => ({
-    mac,
-    linkIndex: index,
-    name,
-    isEni: isEni.has(index),
-    bare: false,
-    adopted: knowledge.adopted.has(mac),
+  return [...byMac.values()].map((link) => ({
+    mac: link.mac,
+    linkIndex: link.index,
+    name: link.name,
+    isEni: isEni.has(link.index),
+    bare: bare.has(link),
+    adopted: looksAfter(link, snapshot, settings),
   }))
 }

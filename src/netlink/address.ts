@@ -5,16 +5,25 @@ import { familyFrom, familyNumber } from './family.ts'
 import { readAddress } from './prefix.ts'
 
 /** linux/if_addr.h */
-const IFA = { ADDRESS: 1, LOCAL: 2, FLAGS: 8 } as const
-const IFA_F = { SECONDARY: 0x1, OPTIMISTIC: 0x4, DADFAILED: 0x8, TENTATIVE: 0x40, NOPREFIXROUTE: 0x200 } as const
+export const IFA = { ADDRESS: 1, LOCAL: 2, FLAGS: 8, PROTO: 11 } as const
+export const IFA_F = {
+  SECONDARY: 0x1,
+  NODAD: 0x2,
+  OPTIMISTIC: 0x4,
+  DADFAILED: 0x8,
+  TENTATIVE: 0x40,
+  NOPREFIXROUTE: 0x200,
+} as const
 /** Bytes of struct ifaddrmsg. */
-const HEADER = 8
+export const ADDRESS_HEADER = 8
+const HEADER = ADDRESS_HEADER
 
 interface Draft {
   /** IFA_FLAGS has 32 bits; the header's field holds the lower eight. */
   flags: number
   address?: string | undefined
   local?: string | undefined
+  protocol?: number
 }
 
 /** The address in the body of RTM_NEWADDR or RTM_DELADDR; undefined where it can't be understood. */
@@ -36,6 +45,7 @@ function readAttributes(payload: Buffer, family: Family): Draft | undefined {
     if (attributes.type === IFA.ADDRESS) draft.address = readAddress(attributes, family)
     else if (attributes.type === IFA.LOCAL) draft.local = readAddress(attributes, family)
     else if (attributes.type === IFA.FLAGS) draft.flags = attributes.u32()
+    else if (attributes.type === IFA.PROTO) draft.protocol = attributes.u8()
   }
   return attributes.malformed ? undefined : draft
 }
@@ -52,6 +62,8 @@ function build(payload: Buffer, { flags, ...draft }: Draft, address: string, len
     tentative: (flags & IFA_F.TENTATIVE) !== 0 && (flags & IFA_F.OPTIMISTIC) === 0,
     dadFailed: (flags & IFA_F.DADFAILED) !== 0,
     noPrefixRoute: (flags & IFA_F.NOPREFIXROUTE) !== 0,
+    // 1 to 3 are the kernel's own: loopback, router advertisements, link-local.
+    ...(draft.protocol ? { protocol: draft.protocol } : {}),
   }
 }
 

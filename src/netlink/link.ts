@@ -99,6 +99,15 @@ export function linkDumpPayload(): Buffer {
   return new Payload(HEADER).u32(IFLA.EXT_MASK, RTEXT_FILTER_SKIP_STATS).finish()
 }
 
+/** `ip link set dev INDEX up`. */
+export function setLinkUp(index: number): Request {
+  const payload = new Payload(HEADER)
+  payload.header.writeInt32LE(index, 4)
+  payload.header.writeUInt32LE(IFF.UP, 8)
+  payload.header.writeUInt32LE(IFF.UP, 12)
+  return { type: RTM.SETLINK, flags: NLM_F.ACK, payload: payload.finish() }
+}
+
 /** `ip link set dev INDEX group GROUP`. */
 export function setLinkGroup(index: number, group: number): Request {
   const payload = new Payload(HEADER)

@@ -2,6 +2,7 @@ import { type Family, families } from '../state/ip.ts'
 import { hostPrefix, type Prefix } from '../state/prefix.ts'
 import { type Route, table } from '../state/route.ts'
 import type { Snapshot } from '../state/snapshot.ts'
+import { type Addressing, noAddressing, wantedAddressing } from './addressing.ts'
 import { delegatedPrefixes } from './delegated.ts'
 import { type Eni, type PassedOver, selectEnis } from './enis.ts'
 import { chooseGateway, type EniFamily, type Gateway } from './gateway.ts'
@@ -39,6 +40,7 @@ export interface Desired {
   readonly tables: Tables
   /** An ENI has no table since all that were read are in foreign use: read more of them. */
   readonly starved: boolean
+  readonly addressing: Addressing
   readonly enis: readonly EniPlan[]
   readonly passedOver: readonly PassedOver[]
 }
@@ -51,6 +53,7 @@ export const nothingDesired: Desired = {
   rules: [],
   tables: new Map(),
   starved: false,
+  addressing: noAddressing,
   enis: [],
   passedOver: [],
 }
@@ -64,7 +67,7 @@ export function desiredState(snapshot: Snapshot, settings: Settings, remembered:
   const tables = assignTables(snapshot, enis, settings, remembered)
   const parts = enis.map((eni) => ({
     eni,
-    families: families.map((family) => eniFamily(snapshot, eni, family, settings.knowledge)),
+    families: families.map((family) => eniFamily(snapshot, eni, family, settings)),
   }))
   const world = { snapshot, settings, parts, mainRoutes: snapshot.routes.filter((route) => route.table === table.main) }
   const plans = parts.map((part) => planEni(world, part, tables.get(part.eni.link.index)?.table))
@@ -79,6 +82,7 @@ export function desiredState(snapshot: Snapshot, settings: Settings, remembered:
     ),
     tables,
     starved: parts.some((part) => isStarved(part, tables)),
+    addressing: wantedAddressing(enis, snapshot, settings),
     enis: plans.map(({ plan }) => plan),
     passedOver,
   }

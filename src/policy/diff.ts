@@ -7,12 +7,13 @@ import { isOurRoute, isOurRule, mayHaveGrouped, ourGroups } from './ownership.ts
 import type { Settings } from './settings.ts'
 
 /**
- * The changes that take the kernel from what was seen to what is desired, in an order without a gap: groups, on-link
- * routes, the others, defaults, rules by priority; then what is no longer wanted, the other way round.
+ * The changes that take the kernel from what was seen to what is desired, in an order without a gap: groups, links
+ * and addresses, on-link routes, the others, defaults, rules by priority; then what is no longer wanted, the other way round.
  */
 export function diff(snapshot: Snapshot, desired: Desired, settings: Settings): Change[] {
   return [
     ...diffGroups(snapshot, desired, settings),
+    ...diffAddressing(desired),
     ...diffRoutes(snapshot, desired, settings),
     ...diffRules(snapshot, desired, settings),
   ]
@@ -33,6 +34,14 @@ function diffGroups(snapshot: Snapshot, desired: Desired, settings: Settings): C
     const free = link.group === 0 || ours.has(link.group)
     return link.group !== group && free ? [{ op: 'set', kind: 'link', link, group, cause: 'an ENI' }] : []
   })
+}
+
+function diffAddressing({ addressing: { up, add, remove } }: Desired): Change[] {
+  return [
+    ...up.map((link): Change => ({ op: 'set', kind: 'up', link, cause: 'a bare ENI' })),
+    ...add.map((address): Change => ({ op: 'add', kind: 'address', address, cause: 'listed by the metadata' })),
+    ...remove.map((address): Change => ({ op: 'delete', kind: 'address', address, cause: 'no longer wanted' })),
+  ]
 }
 
 function diffRoutes(snapshot: Snapshot, desired: Desired, settings: Settings): Change[] {
@@ -97,8 +106,13 @@ function placeOf(change: Change): number {
   switch (change.kind) {
     case 'link':
       return 0
+    // Once the ENI is in its group: from the moment that it is up, its subnet's route stands beside those of the others.
+    case 'up':
+      return 1
+    case 'address':
+      return 2
     case 'route':
-      return 1 + routePlace(change.route)
+      return 3 + routePlace(change.route)
     case 'rule':
       return 10 + rulePlace(change.rule)
   }

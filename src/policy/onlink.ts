@@ -5,23 +5,29 @@ import { contains, type Prefix, prefixKey } from '../state/prefix.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import type { Eni } from './enis.ts'
 import type { EniFamily } from './gateway.ts'
-import type { Knowledge } from './knowledge.ts'
+import type { Settings } from './settings.ts'
 
 /** An ENI's part in one family: its usable addresses and the prefixes they put on its link. */
-export function eniFamily(snapshot: Snapshot, eni: Eni, family: Family, { enis }: Knowledge): EniFamily {
+export function eniFamily(
+  snapshot: Snapshot,
+  eni: Eni,
+  family: Family,
+  { knowledge, addressing }: Settings,
+): EniFamily {
   const addresses = snapshot.addresses.filter(
     (address) => address.linkIndex === eni.link.index && familyOf(address.address) === family && isRoutable(address),
   )
-  const told = enis
-    .get(eni.link.mac)
-    ?.subnets.filter((subnet) => addresses.some((own) => contains(subnet, own.address)))
+  const told = knowledge.enis.get(eni.link.mac)?.subnets ?? []
+  const vpcSubnets = told.filter((subnet) => addresses.some((own) => contains(subnet, own.address)))
+  const subnets = subnetsOf(addresses, family)
   return {
     index: eni.link.index,
     family,
     onEc2: eni.onEc2,
     addresses,
-    subnets: subnetsOf(addresses, family),
-    vpcSubnets: told ?? [],
+    // What this program gave puts nothing of IPv6 on the link: in main a second ENI's prefix is of no use.
+    subnets: addressing === 'imds' && subnets.length === 0 ? vpcSubnets : subnets,
+    vpcSubnets,
   }
 }
 

@@ -1,4 +1,5 @@
 import { familyOf } from './ip.ts'
+import { linkWord } from './link.ts'
 import { networkOf, type Prefix } from './prefix.ts'
 
 /** Scope values of rtnetlink(7): 0 universe, 200 site, 253 link, 254 host. */
@@ -19,6 +20,22 @@ export interface Address {
   readonly dadFailed: boolean
   /** IFA_F_NOPREFIXROUTE: whoever added the address keeps the on-link route out, or adds it himself. */
   readonly noPrefixRoute: boolean
+  /** IFA_PROTO: who added it. Linux 5.18 and newer. */
+  readonly protocol?: number
+}
+
+/** Equal for addresses that a link can't have both. */
+export const addressKey = ({ linkIndex, address, onLink }: Address): string =>
+  `address ${linkIndex} ${address}/${onLink.length}`
+
+/** The address as one would type it after `ip address add`, without the command. */
+export function formatLinkAddress(address: Address, linkName: (index: number) => string): string {
+  const { linkIndex, onLink, noPrefixRoute, protocol } = address
+  const words = [`${address.address}/${onLink.length}`, 'dev', linkWord(linkName(linkIndex))]
+  if (familyOf(address.address) === 6) words.push('nodad')
+  if (noPrefixRoute) words.push('noprefixroute')
+  if (protocol !== undefined) words.push('proto', String(protocol))
+  return words.join(' ')
 }
 
 /** The prefix of an address given as the kernel gives it: local address, peer or same, length. */

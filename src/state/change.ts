@@ -1,3 +1,4 @@
+import { type Address, addressKey, formatLinkAddress } from './address.ts'
 import { type Link, linkWord } from './link.ts'
 import { formatRoute, type Route, routeIdentity } from './route.ts'
 import { formatRule, type Rule, ruleKey } from './rule.ts'
@@ -16,8 +17,10 @@ export type Change =
       readonly group: number
       readonly cause: Cause
     }
+  | { readonly op: 'set'; readonly kind: 'up'; readonly link: Link; readonly cause: Cause }
+  | { readonly op: 'add' | 'delete'; readonly kind: 'address'; readonly address: Address; readonly cause: Cause }
 
-/** Names the object that a change is about: a rule, a route or a link's group, in every detail. */
+/** Names the object that a change is about: a rule, a route, an address, a link's group or state, in every detail. */
 export function objectKey(change: Change): string {
   switch (change.kind) {
     case 'rule':
@@ -26,6 +29,10 @@ export function objectKey(change: Change): string {
       return routeIdentity(change.route)
     case 'link':
       return groupKey(change.link.index, change.group)
+    case 'up':
+      return `link ${change.link.index} up`
+    case 'address':
+      return addressKey(change.address)
   }
 }
 
@@ -45,6 +52,12 @@ export function formatChange(change: Change, linkName: (index: number) => string
     }
     case 'link':
       return `ip link set dev ${linkWord(change.link.name)} group ${change.group}`
+    case 'up':
+      return `ip link set dev ${linkWord(change.link.name)} up`
+    case 'address':
+      return change.op === 'add'
+        ? `ip address add ${formatLinkAddress(change.address, linkName)}`
+        : `ip address del ${change.address.address}/${change.address.onLink.length} dev ${linkWord(linkName(change.address.linkIndex))}`
   }
 }
 

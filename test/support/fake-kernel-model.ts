@@ -2,6 +2,7 @@ import type { ChangeResult } from '../../src/kernel/port.ts'
 import type { Interest } from '../../src/policy/interest.ts'
 import type { Answer } from '../../src/policy/outcome.ts'
 import type { Question } from '../../src/policy/questions.ts'
+import { type Address, addressKey } from '../../src/state/address.ts'
 import type { Change } from '../../src/state/change.ts'
 import { familyOf } from '../../src/state/ip.ts'
 import { contains } from '../../src/state/prefix.ts'
@@ -24,6 +25,10 @@ export function applyChange(snapshot: Snapshot, change: Change): Step {
   switch (change.kind) {
     case 'link':
       return setGroup(snapshot, change.link.index, change.group)
+    case 'up':
+      return setUp(snapshot, change.link.index)
+    case 'address':
+      return change.op === 'add' ? addAddress(snapshot, change.address) : deleteAddress(snapshot, change.address)
     case 'rule':
       return change.op === 'add' ? addRule(snapshot, change.rule) : deleteRule(snapshot, change.rule)
     case 'route':
@@ -47,6 +52,26 @@ function setGroup(snapshot: Snapshot, index: number, group: number): Step {
         result: done,
       }
     : { snapshot, result: already }
+}
+
+function setUp(snapshot: Snapshot, index: number): Step {
+  return {
+    snapshot: { ...snapshot, links: snapshot.links.map((l) => (l.index === index ? { ...l, up: true } : l)) },
+    result: done,
+  }
+}
+
+/** The kernel's own route of the prefix is not modelled: routes in tables of ours do not need it. */
+function addAddress(snapshot: Snapshot, address: Address): Step {
+  return snapshot.addresses.some((present) => addressKey(present) === addressKey(address))
+    ? { snapshot, result: already }
+    : { snapshot: { ...snapshot, addresses: [...snapshot.addresses, address] }, result: done }
+}
+
+function deleteAddress(snapshot: Snapshot, address: Address): Step {
+  const addresses = snapshot.addresses.filter((present) => addressKey(present) !== addressKey(address))
+  const gone = addresses.length < snapshot.addresses.length
+  return { snapshot: { ...snapshot, addresses }, result: gone ? done : already }
 }
 
 /** With NLM_F_EXCL; a new rule stands behind those of its priority. */

@@ -33,7 +33,7 @@ const bare = `
  * added: loopback, its own rules, connected routes, the flag of secondary addresses.
  *
  *     link NAME [index N] [mac M] [driver D | type KIND] [group N] [master NAME] [parent NAME] [altname N] [down]
- *     addr ADDRESS/LENGTH dev NAME [peer PREFIX] [tentative] [dadfailed] [noprefixroute]
+ *     addr ADDRESS/LENGTH dev NAME [peer PREFIX] [tentative] [dadfailed] [noprefixroute] [proto N]
  *     [-6] route [TYPE] DESTINATION [via …] [dev …] [table …] …      as after `ip route add`
  *     [-6] rule [priority N] [from P] … [lookup T] [protocol N]        as after `ip rule add`
  */
@@ -118,6 +118,7 @@ function parseAddress(
     tentative: option.has('tentative'),
     dadFailed: option.has('dadfailed'),
     noPrefixRoute: option.has('noprefixroute'),
+    ...(option.has('proto') ? { protocol: Number(option.get('proto')) } : {}),
   }
 }
 

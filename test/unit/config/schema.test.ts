@@ -62,8 +62,16 @@ describe('allowed are', () => {
       text: 'interfaces.include = ["eth1", "ens?*", "mac:02:AB:00:00:00:01", "driver:virtio_net", "eni-0123456789abcdef0"]',
     },
     { name: 'an endpoint over IPv6', text: 'metadata.endpoint = "http://[fd00:ec2::254]"' },
+    { name: 'metadata that has to be there', text: 'metadata.mode = "required"' },
+    { name: 'addresses by the metadata', text: 'addresses.mode = "imds"' },
     { name: 'no metadata', text: 'metadata.mode = "off"' },
   ])('$name', ({ text }) => {
     expect(() => parseConfig(text, 'c.toml')).not.toThrow()
   })
+})
+
+test('addresses by a metadata that is off are a fault', () => {
+  expect(() => parseConfig('[metadata]\nmode = "off"\n[addresses]\nmode = "imds"', 'c.toml')).toThrow(
+    'c.toml:4: addresses.mode: "imds" needs the metadata; set metadata.mode to "auto" or "required"',
+  )
 })

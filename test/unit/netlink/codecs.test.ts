@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeAddress } from '../../../src/netlink/address.ts'
+import { addAddress } from '../../../src/netlink/address-request.ts'
 import { Attributes } from '../../../src/netlink/attributes.ts'
 import { decodeLink, setLinkGroup } from '../../../src/netlink/link.ts'
 import { Payload } from '../../../src/netlink/payload.ts'
@@ -9,6 +10,7 @@ import { encodeRoute } from '../../../src/netlink/route-request.ts'
 import { decodeRule } from '../../../src/netlink/rule.ts'
 import { encodeRule } from '../../../src/netlink/rule-request.ts'
 import { formatRule, type Rule } from '../../../src/state/rule.ts'
+import { snapshot } from '../../support/snapshot.ts'
 import { mangled, route, rule } from './arbitraries.ts'
 
 const hex = (text: string): Buffer => Buffer.from(text.replace(/\s/g, ''), 'hex')
@@ -265,6 +267,21 @@ describe('address', () => {
     const bytes = addressPayload([2, 24, 0xff, 0], (payload) => payload.bytes(1, v4).u32(8, flags))
     expect(decodeAddress(bytes)).toMatchObject(expected)
   })
+
+  test('its protocol tells who added it', () => {
+    const bytes = addressPayload([2, 24, 0, 0], (payload) => payload.bytes(1, v4).u8(11, 213))
+    expect(decodeAddress(bytes)?.protocol).toBe(213)
+  })
+
+  test.each(['172.31.0.218/20', '172.31.0.219/32 noprefixroute', '2600:1f18::218/128 noprefixroute'])(
+    'a request to add %s is read as it was meant',
+    (text) => {
+      const address = snapshot(
+        `link eth1\naddr ${text.replace(' ', ' dev eth1 ').replace(/^\S+$/, '$& dev eth1')} proto 213`,
+      ).addresses[0]!
+      expect(decodeAddress(Buffer.from(addAddress(address).payload))).toEqual(address)
+    },
+  )
 
   test('none at all is not understood', () =>
     expect(decodeAddress(addressPayload([2, 24, 0, 0], () => {}))).toBeUndefined())

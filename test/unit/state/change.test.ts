@@ -3,6 +3,7 @@ import { type Change, changeKey, formatChange, takesAway } from '../../../src/st
 import { snapshot } from '../../support/snapshot.ts'
 import { parseRoute, parseRule } from '../../support/snapshot-parse.ts'
 
+const address = snapshot('link eth1\naddr 10.0.0.5/24 dev eth1 proto 213').addresses[0]!
 const link = snapshot('link eth1 driver ena').links[1]!
 const rule = parseRule('priority 20001 from 10.0.0.5 lookup 20000 protocol 213'.split(' '))
 const rule6 = parseRule('priority 20002 oif eth1 lookup 20000 protocol 213'.split(' '), 6)
@@ -41,6 +42,16 @@ describe('formatChange', () => {
       away: true,
     },
     { change: { op: 'set', kind: 'link', link, group: 20_000, cause }, command: 'ip link set dev eth1 group 20000' },
+    { change: { op: 'set', kind: 'up', link, cause }, command: 'ip link set dev eth1 up' },
+    {
+      change: { op: 'add', kind: 'address', address, cause },
+      command: 'ip address add 10.0.0.5/24 dev eth1 proto 213',
+    },
+    {
+      change: { op: 'delete', kind: 'address', address, cause },
+      command: 'ip address del 10.0.0.5/24 dev eth1',
+      away: true,
+    },
     {
       change: { op: 'reset', kind: 'link', link, group: 0, cause },
       command: 'ip link set dev eth1 group 0',

@@ -1,0 +1,105 @@
+import { type Address, onLinkPrefix, scope } from '../state/address.ts'
+import { addressBits, families, familyOf } from '../state/ip.ts'
+import type { Link } from '../state/link.ts'
+import { contains } from '../state/prefix.ts'
+import type { Snapshot } from '../state/snapshot.ts'
+import type { Eni } from './enis.ts'
+import type { EniFacts, Listed } from './knowledge.ts'
+import type { Settings } from './settings.ts'
+
+/** What mode "imds" wants of links and addresses. Nothing else of them is ever touched. */
+export interface Addressing {
+  readonly up: readonly Link[]
+  /** What it gave and is still to be there. */
+  readonly hold: readonly Address[]
+  readonly add: readonly Address[]
+  readonly remove: readonly Address[]
+}
+
+export const noAddressing: Addressing = { up: [], hold: [], add: [], remove: [] }
+
+/** Bare ENIs: down and without an address, as they are when just attached, in the mode that may give them theirs. */
+export const bareLinks = (enis: readonly Eni[], { addresses }: Snapshot, { addressing }: Settings): Link[] =>
+  enis
+    .filter(({ managed }) => managed && addressing === 'imds')
+    .map(({ link }) => link)
+    .filter((link) => !link.up && !addresses.some((address) => address.linkIndex === link.index && isGlobal(address)))
+
+const isGlobal = (address: Address): boolean => address.scope < scope.link
+
+/**
+ * Addresses that this program gave a link bear its protocol number (IFA_PROTO), where the kernel keeps that: Linux 5.18.
+ */
+export const isOurAddress = ({ numbers, retired }: Settings, { protocol }: Address): boolean =>
+  protocol !== undefined && [numbers, ...retired.map((earlier) => earlier.numbers)].some((n) => n.protocol === protocol)
+
+/** Everything that this program gave, for its end. */
+export const ourAddresses = ({ addresses }: Snapshot, settings: Settings): Address[] =>
+  addresses.filter((address) => isOurAddress(settings, address))
+
+/** Does this program give the link its addresses? It adopted it, or did so before it was restarted. */
+export const looksAfter = ({ index, mac }: Link, { addresses }: Snapshot, settings: Settings): boolean =>
+  settings.addressing === 'imds' &&
+  (settings.knowledge.adopted.has(mac) ||
+    addresses.some((address) => address.linkIndex === index && isOurAddress(settings, address)))
+
+/** What the ENIs lack that this program looks after, and what the VPC took from them. */
+export function wantedAddressing(enis: readonly Eni[], snapshot: Snapshot, settings: Settings): Addressing {
+  const bare = new Set(bareLinks(enis, snapshot, settings))
+  const parts = enis.flatMap(({ link, managed }) => {
+    const facts = settings.knowledge.enis.get(link.mac)
+    const own = snapshot.addresses.filter(({ linkIndex }) => linkIndex === link.index)
+    // One that somebody took down has its addresses still, and stays down.
+    const due = managed && looksAfter(link, snapshot, settings) && (link.up || bare.has(link))
+    return facts && due ? [wantedOf(link, facts, own, snapshot, settings)] : []
+  })
+  return {
+    up: parts.flatMap(({ link, add }) => (link.up || add.length === 0 ? [] : [link])),
+    hold: parts.flatMap(({ hold }) => hold),
+    add: parts.flatMap(({ add }) => add),
+    remove: parts.flatMap(({ remove }) => remove),
+  }
+}
+
+function wantedOf(
+  link: Link,
+  { addresses, subnets }: EniFacts,
+  own: readonly Address[],
+  { addresses: seen }: Snapshot,
+  settings: Settings,
+) {
+  const lists = families.flatMap((family) => {
+    const listed = addresses[family]
+    return listed ? [{ family, listed }] : []
+  })
+  const add = lists
+    .flatMap(({ family, listed }) => listed.latest.map((address, place) => ({ family, address, primary: place === 0 })))
+    // An address that another link has, say a container's, has found its place.
+    .filter(({ address }) => !seen.some((present) => present.address === address))
+    .flatMap(({ family, address, primary }) => {
+      const subnet = subnets.find((candidate) => contains(candidate, address))
+      const length = family === 4 && primary ? subnet?.length : addressBits(family)
+      // The primary comes with the block of its subnet, and that document may be yet to come.
+      return subnet && length !== undefined ? [given(link, address, length, settings)] : []
+    })
+  const ours = own.filter((address) => isOurAddress(settings, address))
+  const remove = ours.filter((address) => hasLeft(address, addresses[familyOf(address.address)]))
+  return { link, add, remove, hold: ours.filter((address) => !remove.includes(address)) }
+}
+
+/** Two valid documents in a row have to say so. */
+const hasLeft = ({ address }: Address, listed: Listed | undefined): boolean =>
+  listed?.before !== undefined && !listed.latest.includes(address) && !listed.before.includes(address)
+
+/** An address as the VPC would have it: only an IPv4 primary brings its subnet along as a route. */
+const given = (link: Link, address: string, length: number, { numbers }: Settings): Address => ({
+  linkIndex: link.index,
+  address,
+  onLink: onLinkPrefix(address, length),
+  scope: scope.universe,
+  secondary: false,
+  tentative: false,
+  dadFailed: false,
+  noPrefixRoute: length === addressBits(familyOf(address)),
+  protocol: numbers.protocol,
+})
