@@ -31,6 +31,8 @@ export const RTM = {
   NEWROUTE: 24,
   DELROUTE: 25,
   GETROUTE: 26,
+  NEWNEIGH: 28,
+  GETNEIGH: 30,
   NEWRULE: 32,
   DELRULE: 33,
   GETRULE: 34,

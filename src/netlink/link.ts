@@ -18,7 +18,8 @@ const IFLA = {
   PROP_LIST: 52,
   ALT_IFNAME: 53,
 } as const
-const IFLA_INFO = { KIND: 1, SLAVE_KIND: 4 } as const
+const IFLA_INFO = { KIND: 1, DATA: 2, SLAVE_KIND: 4 } as const
+const IFLA_VRF_TABLE = 1
 /** linux/if.h */
 const IFF = { UP: 0x1, LOOPBACK: 0x8 } as const
 /** Leaves the IPv6 counters (and those of virtual functions) out: a third of a link's bytes. The link's own stay. */
@@ -79,11 +80,18 @@ const fields: Readonly<Record<number, (draft: Draft, value: Attributes) => void>
     value.nested((inner) => {
       if (inner.type === IFLA_INFO.KIND) draft.kind = inner.text()
       if (inner.type === IFLA_INFO.SLAVE_KIND) draft.slaveKind = inner.text()
+      if (inner.type === IFLA_INFO.DATA && draft.kind === 'vrf') readVrf(draft, inner)
     }),
   [IFLA.PROP_LIST]: (draft, value) =>
     value.nested((inner) => {
       if (inner.type === IFLA.ALT_IFNAME) draft.altnames.push(inner.text())
     }),
+}
+
+function readVrf(draft: Draft, value: Attributes): void {
+  value.nested((inner) => {
+    if (inner.type === IFLA_VRF_TABLE) draft.vrfTable = inner.u32()
+  })
 }
 
 /** A parent with this link's own index is none (a tunnel says so), and one of another namespace means nothing here. */

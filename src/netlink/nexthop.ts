@@ -4,11 +4,15 @@ import { type Attributes, align } from './attributes.ts'
 import { familyFrom, familyNumber } from './family.ts'
 import type { Payload } from './payload.ts'
 import { addressBytes, readAddress } from './prefix.ts'
-import { NEXTHOP_HEADER, RTA, RTNH_F_ONLINK } from './route-attributes.ts'
+import { NEXTHOP_HEADER, RTA, RTNH_F_DEAD, RTNH_F_ONLINK } from './route-attributes.ts'
 
 export type NexthopDraft = { -readonly [Key in keyof Nexthop]: Nexthop[Key] }
 
-export const emptyNexthop = (flags: number): NexthopDraft => ({ onlink: (flags & RTNH_F_ONLINK) !== 0, weight: 1 })
+export const emptyNexthop = (flags: number): NexthopDraft => {
+  const hop: NexthopDraft = { onlink: (flags & RTNH_F_ONLINK) !== 0, weight: 1 }
+  if (flags & RTNH_F_DEAD) hop.dead = true
+  return hop
+}
 
 /** Takes RTA_OIF, RTA_GATEWAY and RTA_VIA, which stand in a route of one nexthop, and inside each one of several. */
 export function readNexthopField(hop: NexthopDraft, value: Attributes, family: Family): void {

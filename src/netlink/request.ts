@@ -12,6 +12,7 @@ import { NetlinkError } from './errors.ts'
 import { Exchange, type ExchangeOptions } from './exchange.ts'
 import { frame, type Request } from './framing.ts'
 import { decodeLink, linkDumpPayload } from './link.ts'
+import { decodeNeighbour, type Neighbour, neighbourDumpPayload } from './neighbour.ts'
 import { decodeAnyRoute, decodeRoute } from './route.ts'
 import { lookupRequest, type RouteQuery } from './route-lookup.ts'
 import { passes, type RouteFilter, routeDumpPayload } from './route-request.ts'
@@ -91,6 +92,10 @@ export class RequestSocket {
       if (absent(error)) return { items: [], interrupted: false, datagrams: 0 }
       throw error
     }
+  }
+
+  neighbours(family: Family): Dump<Neighbour> {
+    return this.dump(RTM.GETNEIGH, neighbourDumpPayload(family), decodeNeighbour)
   }
 
   /** The way a packet would take now, or the error it would meet (ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, …). */

@@ -12,7 +12,11 @@ export const RTA = {
   TABLE: 15,
   MARK: 16,
   VIA: 18,
+  PREF: 20,
+  UID: 25,
   IP_PROTO: 27,
+  SPORT: 28,
+  DPORT: 29,
   NH_ID: 30,
 } as const
 
@@ -21,6 +25,8 @@ export const RTM_F_CLONED = 0x200
 export const RTM_F_LOOKUP_TABLE = 0x1000
 export const RTM_F_FIB_MATCH = 0x2000
 
+/** Also said of a link without carrier where ignore_routes_with_linkdown is set. */
+export const RTNH_F_DEAD = 0x1
 export const RTNH_F_ONLINK = 0x4
 
 /** Bytes of struct rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type, flags (32 bits). */

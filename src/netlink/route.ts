@@ -10,6 +10,9 @@ const metricNames: ReadonlyMap<number, RouteMetric> = new Map(
   Object.entries(routeMetrics).map(([name, number]) => [number, name as RouteMetric]),
 )
 
+/** linux/icmpv6.h; medium (0) is left out. */
+const preferences: Readonly<Record<number, 'low' | 'high'>> = { 1: 'high', 3: 'low' }
+
 type Draft = { -readonly [Key in keyof Route]: Route[Key] } & {
   metrics: Partial<Record<RouteMetric, number>>
   nexthops: Nexthop[]
@@ -19,7 +22,7 @@ type Draft = { -readonly [Key in keyof Route]: Route[Key] } & {
 
 /**
  * The route in the body of RTM_NEWROUTE or RTM_DELROUTE; undefined where it can't be understood, and for an entry that
- * nobody put there (RTM_F_CLONED). What the kernel adds while it runs (dead, linkdown, offload, expiry) is left out.
+ * nobody put there (RTM_F_CLONED). Of what the kernel adds while it runs, dead nexthops are told; linkdown, offload and expiry are left out.
  */
 export function decodeRoute(payload: Buffer): Route | undefined {
   return payload.length >= ROUTE_HEADER && payload.readUInt32LE(8) & RTM_F_CLONED ? undefined : decodeAnyRoute(payload)
@@ -95,6 +98,10 @@ const fields: Readonly<Record<number, (draft: Draft, value: Attributes) => void>
   [RTA.MULTIPATH]: (draft, value) => readNexthops(draft.nexthops, value, draft.family),
   [RTA.NH_ID]: (draft, value) => {
     draft.nexthopId = value.u32()
+  },
+  [RTA.PREF]: (draft, value) => {
+    const preference = preferences[value.u8()]
+    if (preference) draft.preference = preference
   },
 }
 

@@ -21,6 +21,8 @@ export interface Link {
   readonly master?: number
   /** Kind of the master as the slave sees it (IFLA_INFO_SLAVE_KIND: `bridge`, `bond`, `vrf`). */
   readonly slaveKind?: string
+  /** Of a VRF: the table of the links that are enslaved to it. */
+  readonly vrfTable?: number
   /** Index of the link that this one is a child of (VLAN, macvlan); undefined where the other end is another namespace. */
   readonly parent?: number
 }

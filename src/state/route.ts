@@ -44,6 +44,8 @@ export interface Nexthop {
   readonly onlink: boolean
   /** 1-256, as `ip route … weight`. */
   readonly weight: number
+  /** The kernel passes it over at present (RTNH_F_DEAD): its link is down, or without carrier and configured so. */
+  readonly dead?: true
 }
 
 /** A route, as RTM_NEWROUTE tells it. */
@@ -64,6 +66,8 @@ export interface Route {
   readonly metrics: Readonly<Partial<Record<RouteMetric, number>>>
   /** The nexthop object behind the route (`ip nexthop`), where there is one. */
   readonly nexthopId?: number
+  /** `pref` of an IPv6 route (RFC 4191); medium where it is absent. */
+  readonly preference?: 'low' | 'high'
 }
 
 /** What the kernel tells routes of one table apart by: two routes with one key can't both win. */

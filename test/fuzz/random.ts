@@ -17,4 +17,10 @@ export class Random {
   pick<T>(choices: readonly T[]): T {
     return choices[this.below(choices.length)] as T
   }
+
+  /** The same things in another order. */
+  shuffle<T>(things: readonly T[]): T[] {
+    const left = [...things]
+    return things.map(() => left.splice(this.below(left.length), 1)[0] as T)
+  }
 }

@@ -1,0 +1,105 @@
+import { NetlinkError } from '../netlink/errors.ts'
+import { RequestSocket } from '../netlink/request.ts'
+import type { KernelWay } from '../policy/fib/answer.ts'
+import type { Packet } from '../policy/fib/packet.ts'
+import { type Picture, routerKey, tablesAsked } from '../policy/fib/picture.ts'
+import type { Reception } from '../policy/fib/reverse.ts'
+import type { Address } from '../state/address.ts'
+import { type Family, families } from '../state/ip.ts'
+import type { Link } from '../state/link.ts'
+import { createDriverLookup } from './driver.ts'
+import { readSysctl } from './sysctl.ts'
+
+/** linux/in.h */
+const IPPROTO = { ICMP: 1, TCP: 6, UDP: 17, ICMPV6: 58 } as const
+/** IP protocols that the kernel takes in a question; it answers EOPNOTSUPP to any other. */
+const askable: Readonly<Record<Family, readonly number[]>> = {
+  4: [IPPROTO.TCP, IPPROTO.UDP, IPPROTO.ICMP],
+  6: [IPPROTO.TCP, IPPROTO.UDP, IPPROTO.ICMPV6],
+}
+
+/** Everything that decides about packets, and the addresses by which people name links. */
+export type FullPicture = Picture & { readonly addresses: readonly Address[] }
+
+/**
+ * Reads the whole of what decides about packets, for people who ask; the daemon's observation reads what it needs and no
+ * more. Needs no privilege.
+ */
+export class Inquiry {
+  readonly #socket = RequestSocket.open()
+
+  /** Reads links, addresses, rules, every table that a rule asks, and what is known of routers. @throws {NetlinkError} */
+  picture(): FullPicture {
+    const links = this.#links()
+    const rules = perFamily((family) => this.#socket.rules(family).items)
+    const tables = tablesAsked(rules, links)
+    return {
+      links,
+      addresses: this.#socket.addresses().items,
+      rules,
+      routes: perFamily((family) => tables.flatMap((table) => this.#socket.routes({ family, table }).items)),
+      deadRouters: this.#deadRouters(),
+      forwardsIpv6: readSysctl('ipv6/conf/all/forwarding') !== 0,
+    }
+  }
+
+  /** Asks the kernel for the way of a packet, with everything that rules can tell it by; sends nothing. */
+  wayOf({ ipProtocol, ...packet }: Packet): KernelWay {
+    const query = { ...packet, ...(canAsk(packet.family, ipProtocol) ? { ipProtocol } : {}) }
+    const way = this.#socket.routeGet(query)
+    if (way instanceof NetlinkError) {
+      return { error: way.code, message: way.kernelText ?? '' }
+    }
+    const matched = this.#socket.routeGet({ ...query, fibMatch: true })
+    return matched instanceof NetlinkError ? { way } : { way, matched }
+  }
+
+  /** The settings of a link that decide about IPv4 packets which come in by it. */
+  reception(link: Link): Reception {
+    const both = (name: string) => [readSysctl(`ipv4/conf/all/${name}`), readSysctl(`ipv4/conf/${link.name}/${name}`)]
+    const either = (name: string) => both(name).some((value) => value !== 0)
+    return {
+      rpFilter: Math.max(...both('rp_filter')),
+      validMark: either('src_valid_mark'),
+      acceptLocal: either('accept_local'),
+      forwarding: readSysctl(`ipv4/conf/${link.name}/forwarding`) !== 0,
+    }
+  }
+
+  close(): void {
+    this.#socket.close()
+  }
+
+  #links(): Link[] {
+    const drivers = createDriverLookup()
+    const withDriver = (link: Link): Link => {
+      const driver = link.kind === undefined && !link.loopback ? drivers.driverOf(link.name) : undefined
+      return driver === undefined ? link : { ...link, driver }
+    }
+    const links = this.#socket.links().items.map(withDriver)
+    drivers.close()
+    return links
+  }
+
+  #deadRouters(): ReadonlySet<string> {
+    const failed = perFamily((family) => (family === 6 ? this.#socket.neighbours(family).items : [])).filter(
+      (neighbour) => neighbour.failed,
+    )
+    return new Set(failed.map(({ linkIndex, address }) => routerKey(linkIndex, address)))
+  }
+}
+
+/** Does RTM_GETROUTE take the IP protocol? */
+export const canAsk = (family: Family, ipProtocol: number): boolean => askable[family].includes(ipProtocol)
+
+/** A kernel without IPv6 has nothing of that family. */
+function perFamily<T>(read: (family: Family) => readonly T[]): T[] {
+  return families.flatMap((family) => {
+    try {
+      return read(family)
+    } catch (error) {
+      if (error instanceof NetlinkError && ['EAFNOSUPPORT', 'EOPNOTSUPP'].includes(error.code)) return []
+      throw error
+    }
+  })
+}
