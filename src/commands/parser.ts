@@ -10,10 +10,12 @@ interface Verb {
   readonly name: string
   readonly summary: string
   /** Read only when it is asked for: the daemon has no use for the demo's code, nor plan for the daemon's. */
-  readonly load: () => Promise<(options: CommonOptions) => Promise<number>>
+  readonly load: () => Promise<(options: CommonOptions, words: readonly string[]) => Promise<number>>
   readonly json: boolean
   /** Options of this verb alone: flags and description. */
   readonly options?: readonly (readonly [string, string])[]
+  /** What its words mean, where it takes any: they are told apart by the verb itself. */
+  readonly words?: string
   readonly help: string
 }
 
@@ -119,6 +121,38 @@ Examples:
   curl --unix-socket /run/eni-routed/netns-INODE.metrics.sock http://localhost/metrics`,
   },
   {
+    name: 'explain',
+    summary: "tell by which rule, table and route packets leave, and why; hold the kernel's answer against it",
+    load: async () => (await import('./explain.ts')).explain,
+    json: true,
+    words: 'SOURCE [to] [DESTINATION] [tcp|udp|icmp] [sport N] [dport N] [mark M] [oif LINK] [in LINK] [uid N] [tos N]',
+    options: [
+      ['--to <address>', 'destination; without one some that tell: a neighbour, the VPC, the Internet'],
+      ['--protocol <name>', 'tcp (default), udp, icmp, or a number'],
+      ['--from-port <port>', 'source port'],
+      ['--to-port <port>', 'destination port'],
+      ['--mark <mark>', 'firewall mark, decimal or 0x…'],
+      ['--oif <link>', 'link that the socket is bound to'],
+      ['--in <link>', 'link that the packet comes in by: SOURCE is the remote end, and its answer is explained too'],
+      ['--uid <number>', 'user of the socket (default: you)'],
+      ['--tos <tos>', 'type of service, or traffic class'],
+      ['--all', 'every rule, however many are for other packets'],
+    ],
+    help: `
+SOURCE is an address of this host, or a link by name, MAC or ENI id. For an incoming connection (in LINK) it is
+the remote address; then rp_filter is judged, and the way of the answer shown.
+
+Sends nothing, changes nothing. Works without the daemon and without privilege.
+
+Exit status: 0 the way back is the way in, 1 it is not, or the kernel's own answer differs, 64 wrong usage.
+
+Examples:
+  eni-routed explain 172.31.0.218
+  eni-routed explain 172.31.0.218 to 8.8.8.8
+  eni-routed explain eth1 to 2001:db8::1 tcp sport 443
+  eni-routed explain 203.0.113.9 to 172.31.0.218 tcp dport 443 in eth1`,
+  },
+  {
     name: 'cleanup',
     summary: 'take away exactly what is ours: rules, routes and link groups',
     load: async () => (await import('./cleanup.ts')).cleanup,
@@ -178,7 +212,7 @@ function createProgram(finish: (code: number) => void): Command {
 
 function addVerb(
   program: Command,
-  { name, summary, load, json, options, help }: Verb,
+  { name, summary, load, json, options, words, help }: Verb,
   finish: (code: number) => void,
 ): void {
   const command = program
@@ -190,7 +224,10 @@ function addVerb(
     .allowExcessArguments(false)
     .showHelpAfterError(`(see: eni-routed ${name} --help)`)
     .exitOverride()
-    .action(async () => finish(await (await load())(command.optsWithGlobals<CommonOptions>())))
+    .action(async () => finish(await (await load())(command.optsWithGlobals<CommonOptions>(), command.args)))
+  if (words) {
+    command.argument('<words...>', words)
+  }
   for (const [flags, description] of options ?? []) {
     command.option(flags, description)
   }

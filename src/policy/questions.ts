@@ -26,7 +26,7 @@ const IPPROTO_TCP = 6
  * One Internet address in either half of the default: a full tunnel may have taken either. Nothing is ever sent there;
  * the kernel is only asked.
  */
-const internet: Readonly<Record<Family, readonly string[]>> = {
+export const internet: Readonly<Record<Family, readonly string[]>> = {
   4: ['8.8.8.8', '203.0.113.1'],
   6: ['2001:db8::1', '2a00::1'],
 }
@@ -73,7 +73,7 @@ function questionsOf({ eni, table = 0, routing }: EniPlan, snapshot: Snapshot): 
 }
 
 /** A peer in the address's own subnet, and one in the subnet next to it. */
-function nearby(subnet: Prefix, family: Family): Pick<Question, 'destination' | 'towards'>[] {
+export function nearby(subnet: Prefix, family: Family): Pick<Question, 'destination' | 'towards'>[] {
   if (subnet.length > addressBits(family) - 3 || subnet.length < 8) {
     return []
   }

@@ -1,10 +1,13 @@
-// Random bytes for the decoders, then random histories for the whole program, until the time is over:
+// Random bytes for the decoders, random rules and routes for the model of explain, random histories for the whole program,
+// until the time is over:
 //   npm run fuzz -- --seconds 60 [--seed N]
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { DaemonProcess } from '../../src/lab/daemon-process.ts'
 import { Vpc } from '../../src/lab/vpc.ts'
 import { fuzzBytes } from './bytes.ts'
+import { fuzzKernel } from './fib/kernel.ts'
+import { report } from './fib/report.ts'
 import { History } from './history.ts'
 import { Random } from './random.ts'
 import { faultsOf } from './verdict.ts'
@@ -23,7 +26,15 @@ console.log(`${inputs} inputs for the decoders: none threw`)
 if (process.getuid?.() !== 0) {
   console.log('not fuzzed, for want of root: the whole pass')
 } else {
-  process.exitCode = await fuzzHistories(new Random(seed))
+  process.exitCode = fuzzModel(new Random(seed)) || (await fuzzHistories(new Random(seed)))
+}
+
+/** The model of rules and routes against the kernel's answers, for a third of what is left. */
+function fuzzModel(random: Random): number {
+  const until = performance.now() + (end - performance.now()) / 3
+  const { rounds, questions, first } = fuzzKernel(random, () => performance.now() > until)
+  console.log(first ? report(first) : `${rounds} configurations, ${questions} packets: model and kernel agree on all`)
+  return first ? 1 : 0
 }
 
 async function fuzzHistories(random: Random): Promise<number> {

@@ -50,12 +50,26 @@ export function wayOut(fib: Fib, packet: Packet, { asked = false } = {}): Way {
   return { steps: search.steps, fates: onLink ? [boundTo(packet.oif)] : fates }
 }
 
-/** The way of a packet that came in by a link: to this host, onwards, or nowhere. rp_filter is judged by `reversePath`. */
-export function wayThrough(fib: Fib, packet: Packet): Way {
+/**
+ * The way of a packet that came in by a link: to this host, onwards, or nowhere. rp_filter is judged by `reversePath`.
+ * `forwarding` is the link's setting of IPv4; of IPv6's the lookup takes no notice.
+ */
+export function wayThrough(fib: Fib, packet: Packet, forwarding = true): Way {
   const strict = isLinkScoped(packet.destination)
   const search = searchTables(fib, packet, packet.family === 6 ? packet.iif : undefined, strict)
-  return { steps: search.steps, fates: fatesOf(search) }
+  const fates = fatesOf(search)
+  const delivered = fates.some((fate) => fate.kind === 'local' || isBroadcastRoute(fate))
+  const stopped = packet.family === 4 && !forwarding && !delivered
+  return { steps: search.steps, fates: stopped ? [notForwarded] : fates }
 }
+
+const notForwarded: Fate = {
+  kind: 'refused',
+  error: 'EHOSTUNREACH',
+  because: 'this host does not forward what comes in by that link',
+}
+
+const isBroadcastRoute = (fate: Fate): boolean => fate.kind === 'leaves' && fate.choices[0]?.route.type === 'broadcast'
 
 function searchTables(fib: Fib, packet: Packet, link: number | undefined, strict: boolean): Search {
   // A VRF stands for its whole table, not for a link in it.

@@ -94,11 +94,9 @@ function soundRoutes(commands: readonly string[], losing: boolean): string[] {
 
 /** Some commands fail, as a nexthop in a link that is down: what the kernel took is read back. */
 function batch(family: Family | undefined, commands: readonly string[]): void {
-  const { error, stderr } = spawnSync('ip', [...(family ? [`-${family}`] : []), '-force', '-batch', '-'], {
+  const { error } = spawnSync('ip', [...(family ? [`-${family}`] : []), '-force', '-batch', '-'], {
     input: commands.join('\n'),
-    encoding: 'utf8',
   })
-  if (process.env.DBG) console.log(stderr)
   if (error) throw error
 }
 

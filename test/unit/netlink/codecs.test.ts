@@ -163,10 +163,14 @@ describe('route', () => {
     expect(decodeRoute(bytes)).toEqual({ ...plain, destination: all, nexthops: [hop] })
   })
 
-  test('dead, linkdown and offload are ignored', () => {
+  test('a dead nexthop is told; linkdown and offload are ignored', () => {
     const bytes = encodeRoute({ ...plain, destination: all, nexthops: [hop] })
     bytes.writeUInt32LE(0x1 | 0x8 | 0x10 | 0x4000, 8)
-    expect(decodeRoute(bytes)).toEqual({ ...plain, destination: all, nexthops: [hop] })
+    expect(decodeRoute(bytes)).toEqual({
+      ...plain,
+      destination: all,
+      nexthops: [hop].map((hop) => ({ ...hop, dead: true })),
+    })
   })
 
   test('an entry that nobody put there is no route, but an answer', () => {

@@ -1,0 +1,149 @@
+import { canAsk } from '../kernel/inquiry.ts'
+import type { Account, Symmetry } from '../policy/explain/account.ts'
+import type { Arrival } from '../policy/explain/arrival.ts'
+import type { Step } from '../policy/fib/rules.ts'
+import type { Way } from '../policy/fib/way.ts'
+import { columns, type paint } from '../terminal.ts'
+import { protocolName } from './request.ts'
+import type { Words } from './words.ts'
+
+type Styles = ReturnType<typeof paint>
+
+/** Rules in a row that miss a packet are told one by one up to this many; more are counted. */
+const mostMisses = 3
+
+export interface Telling {
+  readonly words: Words
+  readonly styles: Styles
+  /** Every rule, however many miss. */
+  readonly all: boolean
+}
+
+/** An account for a terminal, line by line; `title` says what the packet stands for. */
+export function accountLines(account: Account, title: string, telling: Telling): string[] {
+  const { words, styles } = telling
+  const { packet, way, without, symmetry, symmetryWithout, kernel } = account
+  const same = words.fate(way.fates[0] ?? nowhere) === words.fate(without.fates[0] ?? nowhere) && way.fates.length === 1
+  const fates = (found: Way) => found.fates.map((fate) => words.fate(fate)).join('; or ')
+  const rows = [
+    ...stepRows(way.steps, telling),
+    ['way out', styles.bold(fates(way))],
+    ['way back', verdict(symmetry, styles)],
+    ['without us', same ? styles.dim('the same') : `${fates(without)}; ${verdict(symmetryWithout, styles)}`],
+    ['kernel', account.agrees ? `${words.kernel(kernel)}${styles.dim(', as above')}` : words.kernel(kernel)],
+  ]
+  return [
+    `${styles.bold(words.packet(packet))}${title ? styles.dim(` (${title})`) : ''}`,
+    ...columns(rows.map(([label, ...rest]) => [`  ${label}`, ...rest])),
+    ...disagreement(account, telling),
+    ...hints(account, telling),
+  ]
+}
+
+const nowhere = { kind: 'refused', error: 'ENETUNREACH' } as const
+
+function stepRows(steps: readonly Step[], { words, styles, all }: Telling): string[][] {
+  const rows: string[][] = []
+  for (let i = 0; i < steps.length; ) {
+    const run = all ? 0 : missesFrom(steps, i)
+    const { rule, event } = steps[i] as Step
+    if (run > mostMisses) {
+      const last = steps[i + run - 1] as Step
+      const range = rule.priority === last.rule.priority ? `${rule.priority}` : `${rule.priority}-${last.rule.priority}`
+      rows.push([styles.dim(`rule ${range}`), styles.dim(`${run} rules, for other packets`)])
+      i += run
+      continue
+    }
+    const text = `${words.rule(rule)}: ${words.event(event)}`
+    const ends = event.kind === 'taken' || event.kind === 'rejected' || event.kind === 'refused'
+    rows.push([
+      ends ? styles.bold(`rule ${rule.priority}`) : `rule ${rule.priority}`,
+      event.kind === 'missed' ? styles.dim(text) : text,
+    ])
+    i++
+  }
+  return rows
+}
+
+function missesFrom(steps: readonly Step[], start: number): number {
+  const end = steps.findIndex(({ event }, i) => i >= start && event.kind !== 'missed')
+  return (end < 0 ? steps.length : end) - start
+}
+
+const verdict = ({ verdict: word, why }: Symmetry, { green, red, yellow }: Styles): string =>
+  word === 'yes' ? green(`right: ${why}`) : word === 'no' ? red(`wrong: ${why}`) : yellow(why)
+
+function disagreement({ agrees, hidden, kernel, way }: Account, { words, styles }: Telling): string[] {
+  if (agrees) {
+    return []
+  }
+  const said = way.fates.map((fate) => words.fate(fate)).join('; or ')
+  return [
+    styles.red(styles.bold(`  !!! THE KERNEL SAYS OTHERWISE: ${words.kernel(kernel)}`)),
+    styles.red(styles.bold(`  !!! and not, as its rules and routes were understood: ${said}`)),
+    styles.red(
+      hidden
+        ? '  !!! it uses a route that its own listing does not show (an IPv6 route between the nexthops of a multipath route)'
+        : '  !!! believe the kernel; then something decides that its rules and routes do not show, or this is a fault of ours',
+    ),
+  ]
+}
+
+/** What the answer depends on and was not said. */
+function hints({ packet, way }: Account, { words, styles }: Telling): string[] {
+  const byPort = way.steps.find(
+    ({ event }) =>
+      event.kind === 'missed' && ['sport', 'dport'].includes(event.miss.selector) && event.miss.has === '0',
+  )
+  const lines = [
+    byPort
+      ? `rule ${byPort.rule.priority} (${words.rule(byPort.rule)}) tells packets apart by port: name it with sport N or dport N`
+      : '',
+    canAsk(packet.family, packet.ipProtocol)
+      ? ''
+      : `the kernel can be asked about tcp, udp and icmp alone: it answered for a packet of no protocol, not ${protocolName(packet.ipProtocol)}`,
+  ]
+  return lines.filter((line) => line !== '').map((line) => styles.yellow(`  note: ${line}`))
+}
+
+const modes = ['off', 'strict', 'loose']
+
+/** An incoming connection: in, past rp_filter, and back. */
+export function arrivalLines(arrival: Arrival, telling: Telling): string[] {
+  const { words, styles } = telling
+  const { entrance, reception, inward, reverse, answer, mark } = arrival
+  const name = words.link(entrance.index)
+  const check = reverse
+    ? [
+        `${styles.bold('rp_filter')} ${modes[reception.rpFilter] ?? reception.rpFilter} on ${name} (the greater of all and ${name})${reception.validMark ? ', with the mark (src_valid_mark)' : ''}`,
+        `  ${reverse.passes ? styles.green(`passes: ${reverse.why}`) : styles.red(`dropped: ${reverse.why}`)}`,
+      ]
+    : [styles.dim('rp_filter: IPv6 has none; nftables may have (fib saddr)')]
+  return [
+    ...arrivingLines(inward, reverse?.passes === false, telling),
+    '',
+    ...check,
+    '',
+    ...(mark === undefined
+      ? []
+      : [`The connection has the mark 0x${mark.toString(16)} of ${name}, which is on its answers too.`]),
+    ...accountLines(answer, 'the answer', telling),
+  ]
+}
+
+function arrivingLines(account: Account, dropped: boolean, telling: Telling): string[] {
+  const { words, styles } = telling
+  const rows = [
+    ...stepRows(account.way.steps, telling),
+    ['goes', styles.bold(account.way.fates.map((fate) => words.fate(fate)).join('; or '))],
+    [
+      'kernel',
+      `${words.kernel(account.kernel)}${styles.dim(dropped ? ', since rp_filter drops it' : account.agrees ? ', as above' : '')}`,
+    ],
+  ]
+  return [
+    `${styles.bold(words.packet(account.packet))}${styles.dim(` (the way in)`)}`,
+    ...columns(rows.map(([label, ...rest]) => [`  ${label}`, ...rest])),
+    ...(dropped ? [] : disagreement(account, telling)),
+  ]
+}

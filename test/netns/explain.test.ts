@@ -1,0 +1,125 @@
+import { describe, expect, test as plain } from 'vitest'
+import type { Vpc } from '../../src/lab/vpc.ts'
+import { fuzzKernel } from '../fuzz/fib/kernel.ts'
+import { report } from '../fuzz/fib/report.ts'
+import { Random } from '../fuzz/random.ts'
+import { cli } from '../support/daemon.ts'
+import { eth0, eth1 } from '../support/judge-answers.ts'
+import { unprivileged } from '../support/netlink.ts'
+import { vpcTest } from '../support/vpc.ts'
+
+const test = vpcTest()
+
+async function attachBoth(vpc: Vpc, applied = true): Promise<void> {
+  await vpc.attach(eth0)
+  await vpc.attach(eth1)
+  if (applied) await cli(vpc, ['apply'])
+}
+
+const explain = (vpc: Vpc, ...args: string[]) => cli(vpc, ['explain', ...args])
+const json = async (vpc: Vpc, ...args: string[]) =>
+  JSON.parse((await explain(vpc, ...args, '--json')).stdout).explanations
+
+describe('the model', () => {
+  plain.skipIf(unprivileged)('says what the kernel says, over random rules and routes', () => {
+    const { first, questions } = fuzzKernel(new Random(7), (rounds) => rounds === 40)
+    expect(first ? report(first) : '').toBe('')
+    expect(questions).toBe(40 * 60)
+  })
+})
+
+describe('explain', () => {
+  test("tells the way of an ENI's packets to destinations that tell", async ({ vpc }) => {
+    await attachBoth(vpc)
+    const told = await json(vpc, '172.31.0.218')
+    expect(told).toMatchObject([
+      {
+        towards: 'its own subnet',
+        ways: [{ interface: 'eth1', table: 20001 }],
+        withoutUs: { ways: [{ interface: 'eth0' }], symmetry: { verdict: 'no' } },
+      },
+      { towards: 'another subnet', ways: [{ interface: 'eth1', router: '172.31.0.1' }] },
+      { towards: 'the Internet', ways: [{ interface: 'eth1', router: '172.31.0.1' }], symmetry: { verdict: 'yes' } },
+    ])
+    for (const one of told) {
+      expect(one).toMatchObject({ agrees: true })
+    }
+  })
+
+  test('without the shape the way back is not the way in', async ({ vpc }) => {
+    await attachBoth(vpc, false)
+    const outcome = await explain(vpc, 'eth1', 'to', '8.8.8.8')
+    expect(outcome.code).toBe(1)
+    expect(outcome.stdout).toMatch(/way out +eth0 via 172\.31\.0\.1/)
+    expect(outcome.stdout).toContain('packets to its source come in by eth1')
+  })
+
+  test('names the rule that a port decides about', async ({ vpc }) => {
+    await attachBoth(vpc)
+    await vpc.instance.ip('rule add priority 100 ipproto tcp dport 25 lookup main')
+    expect((await explain(vpc, 'eth1', 'to', '8.8.8.8', 'tcp', 'dport', '443')).code).toBe(0)
+    const [told] = await json(vpc, 'eth1', 'to', '8.8.8.8', 'tcp', 'dport', '25')
+    expect(told.steps.at(-1)).toMatchObject({ priority: 100, outcome: 'taken' })
+    expect(told).toMatchObject({ agrees: true, symmetry: { verdict: 'no' } })
+    expect((await explain(vpc, 'eth1', 'to', '8.8.8.8')).stdout).toContain('tells packets apart by port')
+  })
+
+  test('a mark, a user and a bound socket decide as the kernel says', async ({ vpc }) => {
+    await attachBoth(vpc)
+    await vpc.instance.batch([
+      'rule add priority 100 fwmark 0x10/0xf0 lookup main',
+      'rule add priority 101 uidrange 1000-1999 lookup main',
+    ])
+    const ways = async (...args: string[]) => {
+      const [{ ways, agrees }] = await json(vpc, '172.31.0.218', 'to', '8.8.8.8', ...args)
+      return [ways[0].interface, agrees]
+    }
+    expect(await ways()).toEqual(['eth1', true])
+    expect(await ways('mark', '0x1f')).toEqual(['eth0', true])
+    expect(await ways('--uid', '1500')).toEqual(['eth0', true])
+    expect(await ways('--oif', 'eth0')).toEqual(['eth0', true])
+  })
+
+  test.for([
+    { mode: 1, passes: false, applied: false },
+    { mode: 2, passes: true, applied: false },
+    { mode: 1, passes: true, applied: true },
+  ])(
+    'an incoming connection under rp_filter $mode, shape $applied: $passes',
+    async ({ mode, passes, applied }, { vpc }) => {
+      await attachBoth(vpc, applied)
+      await vpc.instance.sysctl({ 'net.ipv4.conf.eth1.rp_filter': mode })
+      const [told] = await json(
+        vpc,
+        '203.0.113.9',
+        'to',
+        '172.31.0.218',
+        '--protocol',
+        'tcp',
+        '--to-port',
+        '443',
+        '--in',
+        'eth1',
+      )
+      expect(told).toMatchObject({ in: 'eth1', rpFilter: { mode, passes } })
+      expect('error' in told.inward.kernel).toBe(!passes)
+      expect(told.answer).toMatchObject({ agrees: true, ways: [{ interface: applied ? 'eth1' : 'eth0' }] })
+    },
+  )
+
+  test.for([
+    { args: ['172.31.0.281'], code: 1, says: 'no interface has 172.31.0.281; did you mean 172.31.0.218 on eth1?' },
+    { args: ['172.31.0.128'], code: 1, says: 'did you mean 172.31.0.218 on eth1?' },
+    { args: ['10.9.8.7'], code: 1, says: 'present: 172.31.15.216 (eth0), 172.31.0.218 (eth1)' },
+    { args: ['eth7'], code: 1, says: 'there is no link eth7; present: lo, eth0, eth1' },
+    { args: ['172.31.0.218', 'to', '8.8.8.8', 'dport', '70000'], code: 64, says: '"70000" is no destination port' },
+    { args: ['172.31.0.218', 'to', '2600::1'], code: 64, says: 'different families' },
+    { args: ['172.31.0.218', 'sport'], code: 64, says: '"sport" needs a value' },
+    { args: [], code: 64, says: 'missing required argument' },
+  ])('$args: $says', async ({ args, code, says }, { vpc }) => {
+    await attachBoth(vpc)
+    const outcome = await explain(vpc, ...args)
+    expect(outcome).toMatchObject({ code, stdout: '' })
+    expect(outcome.stderr).toContain(says)
+  })
+})
