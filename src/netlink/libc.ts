@@ -44,6 +44,10 @@ export interface Watch {
 
 const watches = new Set<Watch>()
 
+/** koffi's declaration leaves the status out: negative where libuv gave the file up. */
+type Poll = (fd: number, events: object, onEvent: (status: number) => void) => { close(): void; unref(): void }
+const watchFile = koffi.node.poll as unknown as Poll
+
 // koffi aborts the process where a watched file becomes readable while Node tears itself down.
 process.on('exit', () => {
   for (const watch of watches) watch.close()
@@ -51,8 +55,22 @@ process.on('exit', () => {
 
 /** Calls `onReadable` from the event loop whenever the file can be read. It does not keep the process alive. */
 export function watchReadable(fd: number, onReadable: () => void): Watch {
-  const handle = koffi.node.poll(fd, { readable: true }, onReadable)
-  handle.unref()
+  let handle = poller()
+  function poller() {
+    const handle = watchFile(fd, { readable: true }, (status) => {
+      onReadable()
+      // A socket with an error (ENOBUFS: events were lost) is taken for a broken file: libuv stops its watch for good.
+      if (status < 0) setImmediate(watchAgain)
+    })
+    handle.unref()
+    return handle
+  }
+  const watchAgain = () => {
+    if (watches.has(watch)) {
+      handle.close()
+      handle = poller()
+    }
+  }
   const watch = {
     close: () => {
       watches.delete(watch)

@@ -114,6 +114,27 @@ describe.skipIf(unprivileged)('events of the kernel', () => {
     socket.batch([...flood, route(1, 20_000)].map(deleteRoute))
   })
 
+  test('goes on hearing after events were lost', async () => {
+    const { listener, batches, events } = listen({ filter: (view) => view.kind === 'rule' })
+    const nowhere = (i: number): Route => ({
+      ...{
+        family: 4,
+        table: 19_000,
+        type: 'blackhole',
+        destination: { address: `10.${i >> 8}.${i & 255}.0`, length: 24 },
+      },
+      ...{ tos: 0, metric: 0, protocol: 99, scope: 0, metrics: {}, nexthops: [] },
+    })
+    const flood = Array.from({ length: 60_000 }, (_, i) => nowhere(i))
+    socket.batch([...flood.map(addRoute), ...flood.map(deleteRoute)])
+    await until(() => batches.some(({ overflow }) => overflow))
+    await sleep(50)
+    ip('rule add from 10.0.0.1 lookup 100')
+    await until(() => events().length === 1)
+    listener.close()
+    ip('rule del from 10.0.0.1 lookup 100')
+  })
+
   test('drain tells of a change between two dumps, and onEvents hears of it too', async () => {
     const { listener, events } = listen()
     listener.drain()
