@@ -12,6 +12,7 @@ import { reversePath } from './checks/reverse-path.ts'
 import { routing } from './checks/routing.ts'
 import { rules } from './checks/rules.ts'
 import { standingOrders } from './checks/standing-orders.ts'
+import { tables } from './checks/tables.ts'
 import { wildcardUdp } from './checks/wildcard-udp.ts'
 import type { Check, Evidence } from './evidence.ts'
 import { bySeverity, type Finding } from './finding.ts'
@@ -21,6 +22,7 @@ export const checks: readonly Check[] = [
   kernelFeatures,
   daemon,
   routing,
+  tables,
   rules,
   reversePath,
   interfaces,

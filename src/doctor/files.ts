@@ -22,7 +22,7 @@ export function numberIn(files: Files, path: string): number | undefined {
 
 /** The unit is wanted by a target or another unit that is started at boot. */
 export const enabledBy = (files: Files, unit: string): string[] =>
-  pathsLike(files, /^\/(etc|run)\/systemd\/system\/[^/]+\.(wants|requires)\//).filter((path) =>
+  pathsLike(files, /^\/(etc|run|usr\/lib)\/systemd\/system\/[^/]+\.(wants|requires)\//).filter((path) =>
     path.endsWith(`/${unit}`),
   )
 
@@ -31,4 +31,5 @@ export const enabledGlobs = (unit: string): string[] =>
   ['wants', 'requires'].flatMap((kind) => [
     `etc/systemd/system/*.${kind}/${unit}`,
     `run/systemd/system/*.${kind}/${unit}`,
+    `usr/lib/systemd/system/*.${kind}/${unit}`,
   ])

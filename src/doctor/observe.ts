@@ -105,12 +105,11 @@ const observeAll = (kernel: Kernel, settings: Settings): Snapshot =>
     true,
   )
 
-/** The service is asked where there should be one: on EC2, or where the configuration says that it is needed. */
+/** The service is asked where somebody would use its answers. */
 async function metadataOf({ config }: Session, kernel: KernelState | undefined): Promise<MetadataProbe | undefined> {
   const { mode, endpoint } = config.metadata
-  const onEc2 = kernel?.assessment.desired.enis.some(({ eni }) => eni.onEc2) === true
-  const elsewhere = endpoint !== 'http://169.254.169.254'
-  return mode !== 'off' && (onEc2 || elsewhere || mode === 'required') ? probeMetadata(endpoint) : undefined
+  const enis = kernel?.assessment.desired.enis ?? []
+  return mode !== 'off' && (enis.length > 0 || mode === 'required') ? probeMetadata(endpoint) : undefined
 }
 
 function unseenOf({ redirections, wildcards, kernel }: Evidence, denied: readonly string[]): string[] {

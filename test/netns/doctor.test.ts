@@ -371,6 +371,24 @@ describe('finds, with two ENIs and the daemon,', () => {
   })
 })
 
+describe('finds, with the daemon,', () => {
+  test('what is left of the procedure by hand', async ({ vpc }) => {
+    await attached(vpc)
+    await type(vpc, byHand)
+    await startDaemon(vpc)
+    expect(told(await doctor(vpc))).toEqual(Array(4).fill('warning rule-behind'))
+  })
+
+  test('an ENI for which no router is known', async ({ vpc }) => {
+    await healthy(vpc)
+    await vpc.attach({ name: 'eth2', subnet: 'b', addresses: [], configure: false })
+    await vpc.instance.batch(['link set dev eth2 up', 'address add 172.31.16.9/20 dev eth2'])
+    const diagnosis = await doctor(vpc)
+    expect(told(diagnosis)).toEqual(['error no-router'])
+    expect(diagnosis.findings[0]?.cure).toContain('ip route add default via ROUTER dev eth2')
+  })
+})
+
 describe('finds, without the daemon,', () => {
   test('that packets leave by the wrong interface, and that a strict rp_filter drops others before', async ({
     vpc,

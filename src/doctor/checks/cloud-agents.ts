@@ -5,14 +5,27 @@ import type { Finding } from '../finding.ts'
 const nmUnits = ['nm-cloud-setup.timer', 'nm-cloud-setup.service']
 const ec2Units = ['policy-routes@*.service', 'refresh-policy-routes@*.timer']
 
+const ec2Files = [
+  'usr/bin/setup-policy-routes',
+  'usr/lib/systemd/system/policy-routes@.service',
+  'etc/systemd/system/policy-routes@.service',
+  'etc/sysconfig/network-scripts/ec2net-functions',
+]
+
 /** Other programs that route ENIs by policy: two of them do not do it better, they undo each other's work. */
 export const cloudAgents: Check = {
   reads: [
     ...nmUnits.flatMap(enabledGlobs),
     ...ec2Units.flatMap(enabledGlobs),
     ...['etc', 'run', 'usr/lib', 'lib'].map((folder) => `${folder}/udev/rules.d/*`),
+    ...ec2Files,
     'run/systemd/network/*.network.d/*.conf',
+    'var/lib/cloud/instance/user-data.txt',
+    'var/lib/cloud/instance/cloud-config.txt',
+    'etc/network/interfaces.d/*cloud-init*',
+    'etc/NetworkManager/system-connections/cloud-init-*',
     'run/cloud-init/hotplug.enabled',
+    'etc/cloud/cloud-init.disabled',
     'etc/cloud/cloud.cfg',
     'etc/cloud/cloud.cfg.d/*.cfg',
     'etc/netplan/*.yaml',
@@ -29,10 +42,8 @@ export const cloudAgents: Check = {
 
 function nmCloudSetup({ files, kernel }: Evidence): Finding[] {
   const enabled = nmUnits.flatMap((unit) => enabledBy(files, unit))
-  // Priorities that nm-cloud-setup gives its rules: 30200 + 10 for each address, 30400 for each interface.
-  const active = (kernel?.all.rules ?? []).filter(
-    ({ priority, protocol, source }) => source && protocol === 4 && priority >= 30_200 && priority < 30_500,
-  )
+  // Priorities and tables of its rules begin at 30200 and 30400.
+  const active = (kernel?.all.rules ?? []).filter(({ table, source }) => source && table >= 30_200 && table < 30_500)
   const evidence = [
     ...enabled,
     ...active.slice(0, 2).map(({ priority, source }) => `ip rule priority ${priority} from ${source?.address}`),
@@ -61,7 +72,11 @@ function ec2NetUtils({ files }: Evidence): Finding[] {
   const dropIns = pathsLike(files, /^\/run\/systemd\/network\/70-[^/]*\.network\.d\//).filter(
     (path) => linesLike(files, path, /^\[RoutingPolicyRule\]/).length > 0,
   )
-  const evidence = [...udev, ...units, ...dropIns]
+  const switchedOff = pathsLike(files, /\/99-vpc-policy-routes\.rules$/).length > 0 && udev.length === 0
+  const programs = switchedOff
+    ? []
+    : pathsLike(files, /setup-policy-routes$|system\/policy-routes@\.service$|ec2net-functions$/)
+  const evidence = [...udev, ...units, ...dropIns, ...programs]
   return evidence.length === 0
     ? []
     : [
@@ -89,7 +104,7 @@ function udevRules(files: Files, name: RegExp): string[] {
 
 /** The hook's udev rule, the mark of newer versions, or the event in the configuration. */
 function cloudInitHotplug({ files }: Evidence): Finding[] {
-  const configured = pathsLike(files, /^\/etc\/cloud\/cloud\.cfg/).flatMap((path) =>
+  const configured = pathsLike(files, /^\/etc\/cloud\/cloud\.cfg|^\/var\/lib\/cloud\/instance\//).flatMap((path) =>
     linesLike(files, path, /^updates:/).length === 0 ? [] : linesLike(files, path, /(?<![\w-])hotplug(?![\w-])/),
   )
   const evidence = [
@@ -97,7 +112,7 @@ function cloudInitHotplug({ files }: Evidence): Finding[] {
     ...pathsLike(files, /^\/run\/cloud-init\/hotplug\.enabled$/),
     ...configured,
   ]
-  return evidence.length === 0
+  return evidence.length === 0 || leavesNetworkAlone(files)
     ? []
     : [
         {
@@ -110,10 +125,20 @@ function cloudInitHotplug({ files }: Evidence): Finding[] {
       ]
 }
 
+/** `network: {config: disabled}`, or no cloud-init at all: then it configures no interface, attached or not. */
+const leavesNetworkAlone = (files: Files): boolean =>
+  files.has('/etc/cloud/cloud-init.disabled') ||
+  pathsLike(files, /^\/etc\/cloud\/cloud\.cfg/).some(
+    (path) => linesLike(files, path, /\bconfig: *['"]?disabled/).length > 0,
+  )
+
 /** Rules that cloud-init wrote into the files of netplan or networkd at the first boot, and will never take away. */
 function cloudInitRules({ files }: Evidence): Finding[] {
-  const evidence = pathsLike(files, /cloud-init[^/]*\.(yaml|network)$/).flatMap((path) =>
-    linesLike(files, path, /^(- )?routing-policy:|^\[RoutingPolicyRule\]/),
+  const evidence = pathsLike(
+    files,
+    /\/(netplan|network|interfaces\.d|system-connections)\/[^/]*cloud-init[^/]*$/,
+  ).flatMap((path) =>
+    linesLike(files, path, /^(- )?routing-policy:|^\[RoutingPolicyRule\]|\bip\b.*\brule add\b|^routing-rule\d+=/),
   )
   return evidence.length === 0
     ? []
@@ -121,7 +146,7 @@ function cloudInitRules({ files }: Evidence): Finding[] {
         {
           severity: 'warning',
           id: 'cloud-init-policy-routing',
-          what: "cloud-init wrote rules for the interfaces of the first boot: they are asked before the daemon's and stay when an interface goes",
+          what: 'cloud-init wrote rules for the interfaces of the first boot: they stay when an interface goes, and come back at every boot',
           evidence: evidence.slice(0, 4),
           cure: `echo 'network: {config: disabled}' > /etc/cloud/cloud.cfg.d/99-disable-network-config.cfg, take routing-policy out of the file, then: netplan apply`,
         },

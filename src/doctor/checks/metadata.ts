@@ -1,13 +1,18 @@
+import { defaults } from '../../config/defaults.ts'
 import { differences } from '../../policy/differences.ts'
 import { linkWord } from '../../state/link.ts'
 import type { Check, Evidence, KernelState, MetadataProbe } from '../evidence.ts'
 import { enumerate, type Finding } from '../finding.ts'
 
+/** The machine's maker, as its firmware tells. */
+const vendor = 'sys/class/dmi/id/sys_vendor'
+
 /** The instance metadata service, as far as two requests tell. */
 export const metadata: Check = {
-  reads: [],
-  find: ({ metadata: probe, config, kernel, settings }) => {
-    const fault = probe && faultOf(probe)
+  reads: [vendor],
+  find: (evidence) => {
+    const { metadata: probe, config, kernel, settings } = evidence
+    const fault = probe && faultOf(probe, isExpected(evidence))
     const severity = config.metadata.mode === 'required' ? 'error' : 'warning'
     return fault ? [{ severity, ...fault }] : kernel ? unlisted(kernel, settings) : []
   },
@@ -25,9 +30,20 @@ const unlisted = ({ all, assessment }: KernelState, settings: Evidence['settings
       cure: `ip address del ${difference.unlisted[0]} dev ${linkWord(difference.eni.link.name)}, or give it to the ENI: aws ec2 assign-private-ip-addresses`,
     }))
 
+/** Somewhere else than on EC2 nobody misses it, unless the configuration asks for it or it has answered before. */
+const isExpected = ({ config, settings, kernel, files }: Evidence): boolean =>
+  config.metadata.mode === 'required' ||
+  config.metadata.endpoint !== defaults.metadata.endpoint ||
+  settings.knowledge.enis.size > 0 ||
+  files.get(`/${vendor}`)?.trim() === 'Amazon EC2' ||
+  kernel?.assessment.desired.enis.some(({ eni }) => eni.onEc2) === true
+
+/** Errors by which this host itself keeps the packet back: a route or rule, the packet filter. */
+const ownRefusals: readonly (number | string)[] = ['EACCES', 'EINVAL', 'EPERM']
+
 const answers = (status: number | string): boolean => typeof status === 'number' && status < 500
 
-function faultOf(probe: MetadataProbe): Omit<Finding, 'severity'> | undefined {
+function faultOf(probe: MetadataProbe, expected: boolean): Omit<Finding, 'severity'> | undefined {
   const { endpoint, token, bare } = probe
   const evidence = [`PUT ${endpoint}/latest/api/token: ${token}`, `GET ${endpoint}/latest/meta-data/: ${bare}`]
   if (token === 200 || token === 404) {
@@ -48,6 +64,9 @@ function faultOf(probe: MetadataProbe): Omit<Finding, 'severity'> | undefined {
       evidence,
       cure: 'aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2',
     }
+  }
+  if (!expected && !ownRefusals.includes(token)) {
+    return undefined
   }
   return {
     id: 'metadata-unreachable',

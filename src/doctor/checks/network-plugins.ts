@@ -9,7 +9,7 @@ export const networkPlugins: Check = {
   find: (evidence) => [...vpcCni(evidence), ...cilium(evidence)],
 }
 
-function vpcCni({ files, kernel }: Evidence): Finding[] {
+function vpcCni({ files, kernel, processes }: Evidence): Finding[] {
   const pods = (kernel?.all.links ?? []).filter(({ name, kind }) => kind === 'veth' && /^eni[0-9a-f]{11}$/.test(name))
   const rules = (kernel?.all.rules ?? []).filter(
     ({ priority, fwmark, fwmask }) => priority >= 512 && priority <= 1536 && fwmark === 0x80 && fwmask === 0x80,
@@ -17,14 +17,21 @@ function vpcCni({ files, kernel }: Evidence): Finding[] {
   return plugin('vpc-cni', 'the Amazon VPC CNI plug-in', [
     ...pathsLike(files, /^\/etc\/cni\/net\.d\/[^/]*aws[^/]*\.conf(list)?$/),
     ...rules.slice(0, 1).map((rule) => `ip rule ${formatRule(rule)}`),
+    ...processes.filter(({ name }) => name === 'aws-k8s-agent').map(({ pid }) => `process ${pid} is aws-k8s-agent`),
     ...(pods.length > 0 ? [`links of pods: ${enumerate(pods.map(({ name }) => name))}`] : []),
   ])
 }
 
-function cilium({ files, kernel }: Evidence): Finding[] {
+function cilium({ files, kernel, processes }: Evidence): Finding[] {
   const links = (kernel?.all.links ?? []).filter(({ name }) => /^cilium_(host|net|vxlan)$/.test(name))
+  // Tables 2004 and 2005 for marks of its own (cilium: pkg/datapath/linux/linux_defaults).
+  const rules = (kernel?.all.rules ?? []).filter(
+    ({ table, fwmark }) => fwmark !== undefined && (table === 2004 || table === 2005),
+  )
   return plugin('cilium', 'cilium', [
     ...pathsLike(files, /^\/etc\/cni\/net\.d\/[^/]*cilium[^/]*\.conf(list)?$/),
+    ...rules.slice(0, 1).map((rule) => `ip rule ${formatRule(rule)}`),
+    ...processes.filter(({ name }) => name === 'cilium-agent').map(({ pid }) => `process ${pid} is cilium-agent`),
     ...(links.length > 0 ? [`links ${links.map(({ name }) => name).join(', ')}`] : []),
   ])
 }

@@ -1,15 +1,16 @@
 import { isOurRule } from '../../policy/ownership.ts'
 import { families } from '../../state/ip.ts'
-import { contains, formatPrefix, isHostPrefix } from '../../state/prefix.ts'
-import { formatRoute, type Route, table, tableName } from '../../state/route.ts'
+import { contains, isHostPrefix } from '../../state/prefix.ts'
+import { formatRoute, table, tableName } from '../../state/route.ts'
 import { formatRule, type Rule, ruleMeaning } from '../../state/rule.ts'
 import { linkNamer } from '../../state/snapshot.ts'
-import { addressesOf, isDefault, isMultihomed, managed, ownerOf, routableOf } from '../enis.ts'
+import { addressesOf, isDefault, isMultihomed, managed } from '../enis.ts'
 import type { Check, Evidence, KernelState } from '../evidence.ts'
-import type { Finding } from '../finding.ts'
+import { enumerate, type Finding } from '../finding.ts'
+import { asksOwnTable, hasSelectorsBesides, isShadowed, sentBy } from '../foreign-rules.ts'
 import { nearest } from '../nearest.ts'
 
-/** Rules that somebody typed or another tool made: mistyped, doubled, or asking tables that can't carry replies. */
+/** Rules that somebody typed or another tool made: mistyped, doubled, or in the way of ours. */
 export const rules: Check = {
   reads: [],
   find: ({ kernel, settings }) => {
@@ -21,8 +22,8 @@ export const rules: Check = {
       ...missing(kernel),
       ...strangers(foreign, kernel),
       ...doubles(foreign),
-      ...(isMultihomed(kernel) ? foreign.flatMap((rule) => tableFaults(rule, kernel)) : []),
-      ...inFront(foreign, kernel, settings),
+      ...besideOurs(foreign, kernel, settings),
+      ...partial(foreign, kernel, settings),
     ]
   },
 }
@@ -108,108 +109,53 @@ function doubles(foreign: readonly Rule[]): Finding[] {
   })
 }
 
-/** The addresses of ENIs that the rule sends to a table of its own. */
-const sentBy = (rule: Rule, kernel: KernelState): string[] => {
-  const { source } = rule
-  const special = [table.main, table.local, table.default, 0] as readonly number[]
-  if (!source || rule.action !== 'lookup' || special.includes(rule.table) || rule.invert || rule.fwmark) {
-    return []
-  }
-  return managed(kernel)
-    .flatMap((plan) => routableOf(kernel, plan))
-    .map(({ address }) => address)
-    .filter((address) => contains(source, address))
-}
-
-/** A table that has no default, or not the address's own subnet, sends part of the replies through main after all. */
-function tableFaults(rule: Rule, kernel: KernelState): Finding[] {
-  const [address] = sentBy(rule, kernel)
-  const owner = address === undefined ? undefined : ownerOf(kernel, address)
-  if (address === undefined || !owner) {
-    return []
-  }
-  const { link } = owner.eni
-  const name = linkNamer(kernel.all)
-  const routes = kernel.all.routes.filter((route) => route.table === rule.table && route.family === rule.family)
-  const subnet = kernel.all.addresses.find((own) => own.address === address && own.linkIndex === link.index)?.onLink
-  const fault = (id: string, what: string, cure: string, evidence: readonly Route[] = []): Finding => ({
-    severity: id === 'table-empty' || id === 'table-wrong-interface' ? 'error' : 'warning',
-    id,
-    what,
-    evidence: [
-      `${ip(rule)} rule ${formatRule(rule)}`,
-      ...evidence.map((r) => `${ip(r)} route ${formatRoute(r, name)}`),
-    ],
-    cure,
-  })
-  const add = (route: string) => `${ip(rule)} route add ${route} dev ${link.name} table ${rule.table}`
-  if (routes.length === 0) {
-    return [
-      fault(
-        'table-empty',
-        `a rule sends packets from ${address} to table ${rule.table}, which is empty: they take main's default`,
-        add('default via ROUTER'),
-      ),
-    ]
-  }
-  const defaults = routes.filter(isDefault)
-  const wrong = defaults.filter(({ nexthops }) => nexthops.some(({ oif }) => oif !== link.index && isEni(oif, kernel)))
-  const refusesAll = routes.some(({ type, destination }) => type !== 'unicast' && destination.length === 0)
-  return [
-    ...(wrong.length > 0
-      ? [
-          fault(
-            'table-wrong-interface',
-            `table ${rule.table} sends packets from ${address}, an address of ${link.name}, through another interface`,
-            add('default via ROUTER').replace(' add ', ' replace '),
-            wrong,
-          ),
-        ]
-      : []),
-    ...(defaults.length === 0 && !refusesAll
-      ? [
-          fault(
-            'table-without-default',
-            `table ${rule.table}, which packets from ${address} are sent to, has no default route: beyond its subnets they take main's`,
-            add('default via ROUTER'),
-          ),
-        ]
-      : []),
-    ...(subnet && !isHostPrefix(subnet) && !routes.some((route) => isOnLink(route, subnet.address, link.index))
-      ? [
-          fault(
-            'table-without-subnet',
-            `table ${rule.table}, which packets from ${address} are sent to, lacks the subnet ${formatPrefix(subnet)}: its hosts are answered through the router`,
-            add(`${formatPrefix(subnet)} scope link src ${address}`),
-          ),
-        ]
-      : []),
-  ]
-}
-
-const isEni = (oif: number | undefined, { assessment }: KernelState): boolean =>
-  assessment.desired.enis.some(({ eni }) => eni.link.index === oif)
-
-const isOnLink = (route: Route, address: string, linkIndex: number): boolean =>
-  route.destination.length > 0 &&
-  contains(route.destination, address) &&
-  route.nexthops.some(({ oif, gateway }) => oif === linkIndex && gateway === undefined)
-
 /**
- * Once our rules stand, a rule of somebody else for an ENI's address that is asked before them decides in their place:
- * main's routes to containers and VPNs are not seen by its packets, and nobody keeps its table true.
+ * Once our rules stand, a rule of somebody else for an ENI's address either decides in their place, so that main's routes
+ * to containers and VPNs are not seen and nobody keeps its table true; or it is never asked, until ours are gone.
  */
-function inFront(foreign: readonly Rule[], kernel: KernelState, { numbers }: Evidence['settings']): Finding[] {
-  const ours = kernel.all.rules.some((rule) => rule.protocol === numbers.protocol)
+function besideOurs(foreign: readonly Rule[], kernel: KernelState, settings: Evidence['settings']): Finding[] {
+  const ours = kernel.all.rules.some((rule) => isOurRule(settings, rule))
   return (ours ? foreign : [])
-    .filter((rule) => rule.priority <= numbers.priorityBase + 2 && sentBy(rule, kernel).length > 0)
-    .map((rule) => ({
-      severity: 'warning',
-      id: 'rule-in-front',
-      what: `a rule of somebody else is asked before those of the daemon for ${sentBy(rule, kernel).slice(0, 3).join(', ')}, and decides in their place`,
-      evidence: [`${ip(rule)} rule ${formatRule(rule)}`],
-      cure: `${ip(rule)} rule del ${formatRule(rule)}`,
-    }))
+    .filter((rule) => sentBy(rule, kernel).length > 0)
+    .map((rule) => {
+      const addresses = enumerate(sentBy(rule, kernel))
+      const behind = isShadowed(rule, kernel, settings)
+      return {
+        severity: 'warning',
+        id: behind ? 'rule-behind' : 'rule-in-front',
+        what: behind
+          ? `a rule of somebody else repeats those of the daemon for ${addresses} and is never asked; when they are gone, it decides`
+          : `a rule of somebody else is asked before those of the daemon for ${addresses}, and decides in their place`,
+        evidence: [`${ip(rule)} rule ${formatRule(rule)}`],
+        cure: `${ip(rule)} rule del ${formatRule(rule)}`,
+      }
+    })
+}
+
+/** A rule for some packets of every address, by port or user, whose table leads through one ENI. */
+function partial(foreign: readonly Rule[], kernel: KernelState, settings: Evidence['settings']): Finding[] {
+  const name = linkNamer(kernel.all)
+  const enis = new Set(managed(kernel).map(({ eni }) => eni.link.index))
+  return foreign
+    .filter(
+      (rule) => asksOwnTable(rule) && !rule.source && !rule.iif && !rule.oif && hasSelectorsBesides(rule, 'source'),
+    )
+    .filter((rule) => isMultihomed(kernel) && !isShadowed(rule, kernel, settings))
+    .flatMap((rule) => {
+      const way = kernel.all.routes.find((r) => r.table === rule.table && r.family === rule.family && isDefault(r))
+      const oif = way?.nexthops[0]?.oif
+      return way && oif !== undefined && enis.has(oif)
+        ? [
+            {
+              severity: 'warning',
+              id: 'rule-partial',
+              what: `a rule sends some packets of every address through ${name(oif)}: those of other interfaces' addresses are dropped there`,
+              evidence: [`${ip(rule)} rule ${formatRule(rule)}`, `${ip(way)} route ${formatRoute(way, name)}`],
+              cure: `add "from ADDRESS" of ${name(oif)} to that rule, or: ${ip(rule)} rule del ${formatRule(rule)}`,
+            } as const,
+          ]
+        : []
+    })
 }
 
 const ip = ({ family }: { family: 4 | 6 }): string => (family === 6 ? 'ip -6' : 'ip')

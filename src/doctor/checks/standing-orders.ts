@@ -41,10 +41,16 @@ export const standingOrders: Check = {
     const paths = pathsLike(files, new RegExp(`^/(${places.map(asRegExp).join('|')})$`)).filter(
       (path) => !path.includes('cloud-init'),
     )
+    const scripts = paths.filter((path) => hooks.test(path)).flatMap((path) => linesLike(files, path, generic))
     const lines = paths.flatMap((path) => linesLike(files, path, rule)).filter((line) => concerns(line, kernel))
-    return lines.length === 0 ? [] : [finding(lines, kernel)]
+    const all = [...scripts, ...lines]
+    return all.length === 0 ? [] : [finding(all, kernel)]
   },
 }
+
+/** A hook that network programs run, whose address stands in a variable: it makes a rule for every interface. */
+const generic = /\bip\b.*\brule add\b.*\bfrom ["']?\$/
+const hooks = /\/(if-up\.d|networkd-dispatcher|dispatcher\.d|dhclient-exit-hooks\.d)\//
 
 const asRegExp = (glob: string): string => glob.replaceAll('.', '\\.').replaceAll('*', '[^/]*')
 
@@ -63,7 +69,7 @@ const concerns = (line: string, kernel: KernelState): boolean => {
 
 function finding(lines: readonly string[], kernel: KernelState): Finding {
   const own = new Set(kernel.all.addresses.map(({ address }) => address))
-  const strange = [...new Set(lines.map(addressIn))].filter((address) => !own.has(address))
+  const strange = [...new Set(lines.map(addressIn))].filter((address) => address !== '' && !own.has(address))
   return {
     severity: 'warning',
     id: 'rules-in-files',

@@ -64,6 +64,21 @@ describe('silent about', () => {
         'usr/lib/udev/rules.d/99-vpc-policy-routes.rules': 'SUBSYSTEM=="net"\n',
       },
     },
+    {
+      name: 'the programs of ec2-net-utils, switched off',
+      files: {
+        'etc/udev/rules.d/99-vpc-policy-routes.rules': '',
+        'usr/lib/udev/rules.d/99-vpc-policy-routes.rules': 'SUBSYSTEM=="net"\n',
+        'usr/bin/setup-policy-routes': '#!/bin/bash\n',
+      },
+    },
+    {
+      name: "cloud-init's hotplug, where it leaves the network alone",
+      files: {
+        'etc/udev/rules.d/10-cloud-init-hook-hotplug.rules': 'SUBSYSTEM=="net"\n',
+        'etc/cloud/cloud.cfg.d/99-disable.cfg': 'network: {config: disabled}\n',
+      },
+    },
     { name: 'other udev rules', files: { 'usr/lib/udev/rules.d/75-net-description.rules': 'SUBSYSTEM=="net"\n' } },
     { name: 'another network plug-in', files: { 'etc/cni/net.d/87-podman-bridge.conflist': '{}' } },
     {
@@ -180,6 +195,41 @@ describe('found:', () => {
       files: { 'etc/cloud/cloud.cfg.d/50-net.cfg': 'updates:\n  network:\n    when:\n      - boot\n      - hotplug\n' },
       id: 'cloud-init-hotplug',
       at: '/etc/cloud/cloud.cfg.d/50-net.cfg:5: - hotplug',
+    },
+    {
+      name: "cloud-init's hotplug event in the user's data",
+      files: {
+        'var/lib/cloud/instance/user-data.txt': "#cloud-config\nupdates: {network: {when: ['boot', 'hotplug']}}\n",
+      },
+      id: 'cloud-init-hotplug',
+      at: '/var/lib/cloud/instance/user-data.txt:2',
+    },
+    {
+      name: "cloud-init's rules of ifupdown",
+      files: {
+        'etc/network/interfaces.d/50-cloud-init':
+          'iface eth1 inet static\n    post-up ip rule add from 172.31.0.218 table 101\n',
+      },
+      id: 'cloud-init-policy-routing',
+      at: '/etc/network/interfaces.d/50-cloud-init:2',
+    },
+    {
+      name: 'amazon-ec2-net-utils by its program alone',
+      files: { 'usr/bin/setup-policy-routes': '#!/bin/bash\n' },
+      id: 'ec2-net-utils',
+      at: '/usr/bin/setup-policy-routes',
+    },
+    {
+      name: 'a hook that makes rules for every interface',
+      files: { 'etc/networkd-dispatcher/routable.d/50-rules': '#!/bin/sh\nip rule add from "$ADDR" lookup 101\n' },
+      id: 'rules-in-files',
+      at: '/etc/networkd-dispatcher/routable.d/50-rules:2',
+    },
+    {
+      name: 'cilium by its rules',
+      kernel: 'link eth0 driver ena\nrule priority 9 from all fwmark 0x200/0xf00 lookup 2004',
+      id: 'cilium',
+      at: 'lookup 2004',
     },
     {
       name: "cloud-init's rules",

@@ -12,6 +12,11 @@ const sysctl = (family: 4 | 6, link: string, key: string, value: number) => ({
 const openPort = { family: 4, text: 'tcp dport 80 dnat to 172.17.0.2', addresses: [] } as const
 const ipv6 = 'addr fd00::1/64 dev eth0\naddr fd00::2/64 dev eth1\n'
 
+const silence = { endpoint: 'http://169.254.169.254', token: 'timeout', bare: 'timeout' }
+const veths = twoEnis.replaceAll('driver ena', 'type veth')
+const withOurs = `${twoEnis}rule priority 20001 from 172.31.0.218 lookup 20001 protocol 213\n`
+const table101 = 'route default via 172.31.0.1 dev eth1 table 101\nroute 172.31.0.0/20 dev eth1 table 101\n'
+
 describe('silent about', () => {
   test.each<Row>([
     { name: 'two ENIs' },
@@ -85,6 +90,16 @@ describe('silent about', () => {
         'link eth0 driver e1000\nlink eth1 driver e1000\naddr 10.0.0.1/24 dev eth0\naddr 10.1.0.1/24 dev eth1\nroute default via 10.0.0.254 dev eth0',
     },
     {
+      name: 'no metadata where nobody expects it',
+      kernel: veths,
+      toml: 'interfaces.include = ["eth*"]',
+      other: { metadata: silence },
+    },
+    {
+      name: 'a rule by port for a VPN',
+      kernel: `${twoEnis}link wg0 type wireguard\nroute default dev wg0 table 7\nrule priority 9 from all ipproto 6 dport 22 lookup 7`,
+    },
+    {
       name: 'IPv6 nowhere',
       files: { ...sysctl(6, 'eth0', 'disable_ipv6', 1), ...sysctl(6, 'eth1', 'disable_ipv6', 1) },
     },
@@ -105,6 +120,61 @@ interface Fault extends Row {
 
 describe('found:', () => {
   test.each<Fault>([
+    {
+      name: 'metadata that does not answer, on EC2',
+      other: { metadata: silence },
+      finds: ['metadata-unreachable'],
+      says: 'timeout',
+    },
+    {
+      name: 'metadata that does not answer, by the maker of the machine',
+      kernel: veths,
+      toml: 'interfaces.include = ["eth*"]',
+      files: { 'sys/class/dmi/id/sys_vendor': 'Amazon EC2\n' },
+      other: { metadata: silence },
+      finds: ['metadata-unreachable'],
+      says: 'timeout',
+    },
+    {
+      name: 'metadata that a rule of this host keeps away',
+      kernel: veths,
+      toml: 'interfaces.include = ["eth*"]',
+      other: { metadata: { ...silence, token: 'EACCES', bare: 'EACCES' } },
+      finds: ['metadata-unreachable'],
+      says: 'EACCES',
+    },
+    {
+      name: 'metadata that is required',
+      kernel: 'link eth0 type veth',
+      toml: 'metadata.mode = "required"',
+      other: { metadata: silence },
+      finds: ['metadata-unreachable'],
+      says: '"severity":"error"',
+    },
+    {
+      name: 'a rule by hand behind ours',
+      kernel: `${withOurs}${table101}rule priority 32765 from 172.31.0.218 lookup 101`,
+      finds: ['rule-behind'],
+      says: 'ip rule del priority 32765',
+    },
+    {
+      name: 'a default by hand without a router',
+      kernel: `${twoEnis}route 172.31.0.0/20 dev eth1 table 101\nroute default dev eth1 table 101\nrule priority 9 from 172.31.0.218 lookup 101`,
+      finds: ['table-without-router'],
+      says: 'ip route replace default via ROUTER dev eth1 table 101',
+    },
+    {
+      name: 'a rule for the addresses of both ENIs',
+      kernel: `${twoEnis}${table101}rule priority 9 from 172.31.0.0/20 lookup 101`,
+      finds: ['table-wrong-interface', 'table-without-subnet'],
+      says: 'an address of eth0',
+    },
+    {
+      name: 'a rule by port that leads through one ENI',
+      kernel: `${twoEnis}${table101}rule priority 9 from all ipproto 6 sport 22 lookup 101`,
+      finds: ['rule-partial'],
+      says: 'sport 22',
+    },
     {
       name: 'link-local at a bridge',
       kernel: `${twoEnis}${bridge}route 169.254.0.0/16 dev docker0`,
