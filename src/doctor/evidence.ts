@@ -31,6 +31,8 @@ export interface Process {
   /** The first 15 characters of its name (proc(5), comm). */
   readonly name: string
   readonly command: readonly string[]
+  /** ms since 1970. */
+  readonly startedAt: number
 }
 
 /** A UDP socket that is bound to a port and to no address. */
@@ -70,6 +72,8 @@ export interface Evidence {
   /** Why the kernel could not be read. */
   readonly kernelRefusal?: { readonly code: string; readonly message: string }
   readonly files: Files
+  /** When each of the files came to be as it is (ctime, ms since 1970). */
+  readonly changedAt: ReadonlyMap<string, number>
   readonly processes: readonly Process[]
   readonly wildcards: readonly WildcardSocket[]
   readonly redirections: readonly Redirection[] | undefined

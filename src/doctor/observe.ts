@@ -34,7 +34,7 @@ export async function observe(
 ): Promise<Observation> {
   const { config, settings } = session
   const proc = '/proc'
-  const { files, denied } = readFiles(
+  const { files, changedAt, denied } = readFiles(
     checks.flatMap(({ reads }) => reads),
     { root, proc },
   )
@@ -52,6 +52,7 @@ export async function observe(
     kernel: seen,
     ...('refusal' in kernel ? { kernelRefusal: kernel.refusal } : {}),
     files,
+    changedAt,
     processes,
     wildcards: multihomed ? readWildcards(processes, proc) : [],
     redirections,
@@ -117,7 +118,7 @@ function unseenOf({ redirections, wildcards, kernel }: Evidence, denied: readonl
     ...(kernel ? [] : ['the kernel: rules, routes and addresses could not be read']),
     ...(redirections ? [] : ['the packet filter: run as root, with nft or iptables-legacy-save installed']),
     ...(wildcards.some(({ process }) => process === undefined)
-      ? ['whose UDP sockets are without an address: run as root']
+      ? ['whose UDP sockets are without an address: run as root, where their processes are visible']
       : []),
     ...(denied.length > 0
       ? [`${denied.slice(0, 3).join(', ')}${denied.length > 3 ? ' and more' : ''}: run as root`]

@@ -497,6 +497,6 @@ test('says without privilege what it could not see, and finds what it can', asyn
   })
   const { findings, unseen } = JSON.parse(await text(child.stdout!))
   expect(findings.map(({ id }: Finding) => id)).toEqual(['wildcard-udp'])
-  expect(findings[0].what).toContain('a process that only root may look into')
+  expect(findings[0].what).toContain('a process that can not be seen from here')
   expect(unseen.join('\n')).toMatch(/packet filter[\s\S]*UDP sockets/)
 })

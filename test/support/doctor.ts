@@ -38,6 +38,7 @@ export function evidence({ files = {}, kernel = twoEnis, toml = '', other = {} }
     settings,
     daemon: { state: 'absent' },
     kernel: { assessment, outcomes: [], all, refusing: [] },
+    changedAt: new Map(Object.keys(files).map((path) => [`/${path}`, 0])),
     files: new Map(Object.entries(files).map(([path, text]) => [`/${path}`, text])),
     processes: [],
     wildcards: [],

@@ -6,7 +6,8 @@ import { assignments, booleanOf, configurationGlobs } from '../ini.ts'
 /** The keys that keep networkd to its own, and the version of systemd that knows both. */
 const keys = ['ManageForeignRoutingPolicyRules', 'ManageForeignRoutes'] as const
 const knowsBoth = 249
-const dropIn = '/etc/systemd/networkd.conf.d/10-eni-routed.conf'
+const dirname = '/etc/systemd/networkd.conf.d'
+const dropIn = `${dirname}/10-eni-routed.conf`
 
 const units = ['systemd-networkd.service', 'systemd-networkd.socket', 'dbus-org.freedesktop.network1.service']
 
@@ -53,7 +54,7 @@ const netplanFiles = (files: Files): string[] => {
     : paths
 }
 
-function verdict({ files }: Evidence, user: readonly string[]): Finding[] {
+function verdict({ files, changedAt, processes }: Evidence, user: readonly string[]): Finding[] {
   const version = versionOf(files)
   const faults = keys.map((key) => faultOf(files, key)).filter((fault) => fault !== undefined)
   const netplan = netplanFiles(files)
@@ -69,11 +70,11 @@ function verdict({ files }: Evidence, user: readonly string[]): Finding[] {
     ]
   }
   if (faults.length === 0) {
-    return []
+    return notYetRead(files, changedAt, processes)
   }
   const what =
     'systemd-networkd deletes rules and routes that it did not make, of every interface, whenever it configures one'
-  const cure = `printf '[Network]\\nManageForeignRoutingPolicyRules=no\\nManageForeignRoutes=no\\n' > ${dropIn}, then: systemctl restart systemd-networkd`
+  const cure = `mkdir -p ${dirname} && printf '[Network]\\nManageForeignRoutingPolicyRules=no\\nManageForeignRoutes=no\\n' > ${dropIn}, then: systemctl restart systemd-networkd`
   return [
     { severity: 'warning', id: 'networkd-foreign-rules', what, evidence: [...faults, ...user.slice(0, 2)], cure },
     ...netplan
@@ -87,6 +88,33 @@ function verdict({ files }: Evidence, user: readonly string[]): Finding[] {
         }),
       )
       .slice(0, 1),
+  ]
+}
+
+/** ms; /proc counts starts in ticks, and a file that is written just before a start may seem younger. */
+const slack = 2_000
+
+/** networkd reads its configuration when it starts: one that has run since before knows nothing of the drop-in. */
+function notYetRead(files: Files, changedAt: Evidence['changedAt'], processes: Evidence['processes']): Finding[] {
+  const running = processes.find(({ name }) => name === 'systemd-network')
+  const [path] = keys
+    .flatMap((key) => assignments(files, 'networkd.conf', 'Network', key).slice(-1))
+    .map((last) => last.path)
+  const changed = changedAt.get(path ?? '')
+  if (!running || path === undefined || changed === undefined || changed < running.startedAt + slack) {
+    return []
+  }
+  return [
+    {
+      severity: 'warning',
+      id: 'networkd-not-restarted',
+      what: 'systemd-networkd has run since before it was told to leave the rules and routes of others alone',
+      evidence: [
+        `process ${running.pid} started at ${new Date(running.startedAt).toISOString()}`,
+        `${path} is from ${new Date(changed).toISOString()}`,
+      ],
+      cure: 'systemctl restart systemd-networkd (addresses are away for less than 0.1 s), or reboot',
+    },
   ]
 }
 

@@ -63,7 +63,7 @@ function byProgram(sockets: readonly WildcardSocket[]): Map<string, WildcardSock
 function finding(sockets: readonly WildcardSocket[]): Finding {
   const ports = [...new Set(sockets.map(({ port }) => port))].sort((a, b) => a - b)
   const { process } = sockets[0] as WildcardSocket
-  const who = process ? `${programOf(process)} (process ${process.pid})` : 'a process that only root may look into'
+  const who = process ? `${programOf(process)} (process ${process.pid})` : 'a process that can not be seen from here'
   return {
     severity: 'warning',
     id: 'wildcard-udp',

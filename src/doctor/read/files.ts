@@ -7,6 +7,8 @@ const longest = 1_000_000
 
 export interface FilesRead {
   readonly files: Files
+  /** ctime in ms: a package keeps the mtime of its build. */
+  readonly changedAt: ReadonlyMap<string, number>
   /** Paths that are there and may not be read. */
   readonly denied: readonly string[]
 }
@@ -14,6 +16,7 @@ export interface FilesRead {
 /** Reads the files that the globs name under `root`; those of /proc under `proc`. Directories are passed over. */
 export function readFiles(globs: readonly string[], { root, proc }: { root: string; proc: string }): FilesRead {
   const files = new Map<string, string>()
+  const changedAt = new Map<string, number>()
   const denied: string[] = []
   for (const glob of new Set(globs)) {
     const [base, pattern] = glob.startsWith('proc/') ? [proc, glob.slice('proc/'.length)] : [root, glob]
@@ -21,13 +24,16 @@ export function readFiles(globs: readonly string[], { root, proc }: { root: stri
       const path = join(glob.startsWith('proc/') ? '/proc' : '/', match)
       try {
         const text = readWithin(root, join(base, match))
-        if (text !== undefined) files.set(path, text)
+        if (text !== undefined) {
+          files.set(path, text)
+          changedAt.set(path, lstatSync(join(base, match)).ctimeMs)
+        }
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'EACCES') denied.push(path)
       }
     }
   }
-  return { files, denied }
+  return { files, changedAt, denied }
 }
 
 /** A link's absolute target lies under the root, too. One that leads nowhere is a file all the same: an enabled unit. */

@@ -4,6 +4,7 @@ import type { Process } from '../evidence.ts'
 
 /** Every process that /proc shows, but those of another network namespace. Kernel threads have no command. */
 export function readProcesses(proc: string): Process[] {
+  const booted = bootTime(proc)
   const namespace = linkOf(join(proc, 'self/ns/net'))
   const isNear = (pid: number) => ['', namespace].includes(linkOf(join(proc, `${pid}/ns/net`)))
   return pidsOf(proc)
@@ -14,12 +15,25 @@ export function readProcesses(proc: string): Process[] {
         const command = readFileSync(join(proc, `${pid}/cmdline`), 'utf8')
           .split('\0')
           .slice(0, -1)
-        return [{ pid, name, command }]
+        return [{ pid, name, command, startedAt: booted + startTicks(proc, pid) * (1000 / ticksPerSecond) }]
       } catch {
         // It has ended meanwhile.
         return []
       }
     })
+}
+
+/** sysconf(_SC_CLK_TCK): 100 on every architecture that Node runs on. */
+const ticksPerSecond = 100
+
+/** ms since 1970 (proc(5), /proc/stat, btime). */
+const bootTime = (proc: string): number =>
+  Number(/^btime (\d+)$/m.exec(readFileSync(join(proc, 'stat'), 'utf8'))?.[1] ?? 0) * 1000
+
+/** Ticks from boot to the process's start: field 22 of its stat. The name in field 2 may hold anything, blanks and `)` too. */
+function startTicks(proc: string, pid: number): number {
+  const text = readFileSync(join(proc, `${pid}/stat`), 'utf8')
+  return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[19])
 }
 
 /** The process that holds each of the sockets, by inode number, as far as this user may look. */

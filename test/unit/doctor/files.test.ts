@@ -156,9 +156,21 @@ describe('found:', () => {
     },
     {
       name: 'a networkd that runs',
-      other: { processes: [{ pid: 99, name: 'systemd-network', command: ['/lib/systemd/systemd-networkd'] }] },
+      other: {
+        processes: [{ pid: 99, name: 'systemd-network', command: ['/lib/systemd/systemd-networkd'], startedAt: 1000 }],
+      },
       id: 'networkd-foreign-rules',
       at: 'process 99',
+    },
+    {
+      name: 'a networkd that has not read the drop-in yet',
+      files: { ...networkd, 'usr/lib/systemd/networkd.conf.d/10-eni-routed.conf': off },
+      other: {
+        processes: [{ pid: 99, name: 'systemd-network', command: [], startedAt: 1_000_000 }],
+        changedAt: new Map([['/usr/lib/systemd/networkd.conf.d/10-eni-routed.conf', 1_060_000]]),
+      },
+      id: 'networkd-not-restarted',
+      at: '/usr/lib/systemd/networkd.conf.d/10-eni-routed.conf is from 1970-01-01T00:17:40.000Z',
     },
     {
       name: 'nm-cloud-setup by its timer',

@@ -62,7 +62,11 @@ describe('silent about', () => {
         wildcards: [
           { family: 4, port: 40_000 },
           { family: 4, port: 68 },
-          { family: 4, port: 123, process: { pid: 1, name: 'chronyd', command: ['/usr/sbin/chronyd'] } },
+          {
+            family: 4,
+            port: 123,
+            process: { pid: 1, name: 'chronyd', command: ['/usr/sbin/chronyd'], startedAt: 1000 },
+          },
         ],
       },
     },
@@ -241,6 +245,7 @@ describe('found:', () => {
             pid: 7,
             name: 'docker-proxy',
             command: ['/usr/bin/docker-proxy', '-proto', 'tcp', '-host-ip', '0.0.0.0', '-host-port', '80'],
+            startedAt: 1000,
           },
         ],
       },

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { salvageConfig } from '../../../src/config/salvage.ts'
 import { nearest } from '../../../src/doctor/nearest.ts'
 import { readFiles } from '../../../src/doctor/read/files.ts'
+import { readProcesses } from '../../../src/doctor/read/processes.ts'
 import { wildcardsIn } from '../../../src/doctor/read/sockets.ts'
 
 let root: string
@@ -28,7 +29,7 @@ test('files are read under the root, links as the machine sees them', () => {
   symlinkSync('/usr/lib/x/a.conf', join(root, 'etc/x/absolute.conf'))
   symlinkSync('../../usr/lib/x/a.conf', join(root, 'etc/x/relative.conf'))
   symlinkSync('/nowhere', join(root, 'etc/x/dangling.conf'))
-  expect(readFiles(['etc/x/*.conf', 'etc/none/*'], { root, proc: '/proc' })).toEqual({
+  expect(readFiles(['etc/x/*.conf', 'etc/none/*'], { root, proc: '/proc' })).toMatchObject({
     files: new Map([
       ['/etc/x/absolute.conf', 'a'],
       ['/etc/x/b.conf', 'b'],
@@ -48,6 +49,12 @@ test('UDP sockets without an address, but those that are connected or the kernel
  6626: 00000000:CA6C 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 0 2 0000000080067832 0
 `
   expect(wildcardsIn(table, 4)).toEqual([{ family: 4, port: 5000, inode: 197_439 }])
+})
+
+test('processes are told with their name, command and start', () => {
+  const own = readProcesses('/proc').find(({ pid }) => pid === process.pid)
+  expect(own?.command[0]).toBe(process.execPath)
+  expect(Math.abs((own?.startedAt ?? 0) - (Date.now() - process.uptime() * 1000))).toBeLessThan(5_000)
 })
 
 describe('the nearest word', () => {
