@@ -153,19 +153,6 @@ Examples:
   eni-routed explain 203.0.113.9 to 172.31.0.218 tcp dport 443 in eth1`,
   },
   {
-    name: 'watch',
-    summary: 'show live: ENIs with packets in and out, changes as they happen, and what is wrong',
-    load: async () => (await import('./watch.ts')).watch,
-    json: true,
-    help: `
-Looks at every event of the kernel and once a second. On a terminal q or Ctrl-C ends it; anywhere else, and with
---json, each change is one line. Works without the daemon and without privilege.
-
-Examples:
-  eni-routed watch
-  eni-routed watch --json | jq -r 'select(.event == "change").what'`,
-  },
-  {
     name: 'cleanup',
     summary: 'take away exactly what is ours: rules, routes and link groups',
     load: async () => (await import('./cleanup.ts')).cleanup,

@@ -101,7 +101,7 @@ function daemonText(daemon: Session['daemon'], silent: number | undefined): stri
 function eniRows({ eni, table, routing }: EniPlan, dim: (text: string) => string): string[][] {
   const state = eni.unmanagedBecause ?? (eni.link.up ? 'no address' : 'down')
   const cells = routing.flatMap(({ addresses, gateway }) =>
-    addresses.map((address) => [
+    summary(addresses).map((address) => [
       address,
       gateway ? `${gateway.address ?? 'on-link'} ${dim(`(${gateway.from})`)}` : 'none known',
     ]),
@@ -112,3 +112,11 @@ function eniRows({ eni, table, routing }: EniPlan, dim: (text: string) => string
     ...row,
   ])
 }
+
+/** Addresses of a family that are shown one by one; of more the first few stand for all. */
+const listed = { all: 16, first: 3 }
+
+const summary = (addresses: readonly string[]): readonly string[] =>
+  addresses.length <= listed.all
+    ? addresses
+    : [...addresses.slice(0, listed.first), `and ${addresses.length - listed.first} more (--json lists them)`]

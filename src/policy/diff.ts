@@ -1,25 +1,25 @@
 import type { Change } from '../state/change.ts'
 import { type Route, routeIdentity, routeKey } from '../state/route.ts'
-import { type Rule, ruleKey } from '../state/rule.ts'
+import { ruleKey } from '../state/rule.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import type { Desired } from './desired.ts'
+import { inOrder } from './order.ts'
 import { isOurRoute, isOurRule, mayHaveGrouped, ourGroups } from './ownership.ts'
 import type { Settings } from './settings.ts'
 
 /**
- * The changes that take the kernel from what was seen to what is desired, in an order without a gap: groups, links
- * and addresses, on-link routes, the others, defaults, rules by priority; then what is no longer wanted, the other way round.
+ * The changes that take the kernel from what was seen to what is desired, in an order without a gap.
  */
 export function diff(snapshot: Snapshot, desired: Desired, settings: Settings): Change[] {
-  return [
-    ...diffGroups(snapshot, desired, settings),
-    ...diffAddressing(desired),
-    ...diffRoutes(snapshot, desired, settings),
-    ...diffRules(snapshot, desired, settings),
-  ]
-    .map((change) => ({ change, rank: rank(change) }))
-    .sort((a, b) => a.rank - b.rank)
-    .map(({ change }) => change)
+  return inOrder(
+    [
+      ...diffGroups(snapshot, desired, settings),
+      ...diffAddressing(desired),
+      ...diffRoutes(snapshot, desired, settings),
+      ...diffRules(snapshot, desired, settings),
+    ],
+    settings,
+  )
 }
 
 function diffGroups(snapshot: Snapshot, desired: Desired, settings: Settings): Change[] {
@@ -94,36 +94,3 @@ function diffRules(snapshot: Snapshot, desired: Desired, settings: Settings): Ch
   )
   return [...additions, ...changes]
 }
-
-/** Position of a change in its pass: smaller first. */
-function rank(change: Change): number {
-  const removal = change.op === 'delete' || change.op === 'reset'
-  const place = placeOf(change)
-  return removal ? 100_000 - place : place
-}
-
-function placeOf(change: Change): number {
-  switch (change.kind) {
-    case 'link':
-      return 0
-    // Once the ENI is in its group: from the moment that it is up, its subnet's route stands beside those of the others.
-    case 'up':
-      return 1
-    case 'address':
-      return 2
-    case 'route':
-      return 3 + routePlace(change.route)
-    case 'rule':
-      return 10 + rulePlace(change.rule)
-  }
-}
-
-/** On-link routes carry the routers of the others; the default comes last. */
-function routePlace(route: Route): number {
-  if (route.destination.length === 0) {
-    return 2
-  }
-  return route.nexthops.some((hop) => hop.gateway) ? 1 : 0
-}
-
-const rulePlace = (rule: Rule): number => Math.min(rule.priority, 40_000)

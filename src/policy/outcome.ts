@@ -6,6 +6,7 @@ import type { Desired } from './desired.ts'
 import { isOurRoute, isOurRule } from './ownership.ts'
 import type { Question } from './questions.ts'
 import { defaultLength } from './routes.ts'
+import { lastPriority } from './rules.ts'
 import type { Settings } from './settings.ts'
 
 /** The kernel's answer: the route it takes, or the errno's name with which it refuses. */
@@ -66,14 +67,14 @@ const isIntruder = (question: Question, route: Route, settings: Settings): boole
   route.table === question.table && route.destination.length === 0 && !isOurRoute(settings, route)
 
 /** The foreign rule that sends the packet there, the first that selects it and asks that table; else the route itself. */
-function causeOf(question: Question, answered: Route, { snapshot, settings }: Circumstances): Cause {
-  const { priorityBase } = settings.numbers
+function causeOf(question: Question, answered: Route, { snapshot, desired, settings }: Circumstances): Cause {
+  const last = lastPriority(desired.rules, settings.numbers)
   const rule = rulesFor(question, snapshot).find(
     (candidate) =>
       !isOurRule(settings, candidate) && (candidate.table === answered.table || candidate.action === 'goto'),
   )
-  if (rule && rule.priority <= priorityBase + 2) {
-    const remedy = `give that rule a priority between ${priorityBase + 3} and 32765, or except ${question.source} from it`
+  if (rule && rule.priority <= last) {
+    const remedy = `give that rule a priority between ${last + 1} and 32765, or except ${question.source} from it`
     return { cause: `the rule "${formatRule(rule)}" is asked first`, remedy }
   }
   return culprit(answered, snapshot)

@@ -12,11 +12,20 @@ import { inPriorityBand, inTableBand, type Numbers, type Settings } from './sett
 export function isOurRule(settings: Settings, rule: Rule): boolean {
   return everyNumbers(settings).some(
     (numbers) =>
-      rule.protocol === numbers.protocol &&
-      inPriorityBand(numbers, rule.priority) &&
-      rule.action === 'lookup' &&
-      (rule.table === table.main || inTableBand(numbers, rule.table)),
+      rule.protocol === numbers.protocol && inPriorityBand(numbers, rule.priority) && leadsIntoBands(numbers, rule),
   )
+}
+
+/** The program's rules ask main or a table of the band, or are of the index: they lead within the band, or are its end. */
+function leadsIntoBands(numbers: Numbers, rule: Rule): boolean {
+  switch (rule.action) {
+    case 'lookup':
+      return rule.table === table.main || inTableBand(numbers, rule.table)
+    case 'goto':
+      return inPriorityBand(numbers, rule.gotoPriority ?? 0)
+    default:
+      return rule.action === 'nop'
+  }
 }
 
 export function isOurRoute(settings: Settings, route: Route): boolean {

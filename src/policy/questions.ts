@@ -3,6 +3,7 @@ import { addressAt, neighbourOf, type Prefix } from '../state/prefix.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import type { Desired, EniPlan } from './desired.ts'
 import { isOurRule } from './ownership.ts'
+import { lastPriority } from './rules.ts'
 import type { Settings } from './settings.ts'
 
 /** A question to the kernel: by which way would a packet with this source leave? (RTM_GETROUTE) */
@@ -37,7 +38,7 @@ const askedAddresses = 16
 /** What to ask about every ENI that has a default route. */
 export function questions(desired: Desired, snapshot: Snapshot, settings: Settings): Question[] {
   const local = new Set(snapshot.addresses.map(({ address }) => address))
-  const protocols = ipProtocolsInFront(snapshot, settings)
+  const protocols = ipProtocolsInFront(desired, snapshot, settings)
   return desired.enis
     .filter(({ eni }) => eni.managed && eni.link.up)
     .flatMap((plan) => questionsOf(plan, snapshot))
@@ -46,9 +47,10 @@ export function questions(desired: Desired, snapshot: Snapshot, settings: Settin
 }
 
 /** TCP, and every other protocol that a foreign rule in front of ours tells packets apart by. */
-function ipProtocolsInFront({ rules }: Snapshot, settings: Settings): readonly number[] {
+function ipProtocolsInFront(desired: Desired, { rules }: Snapshot, settings: Settings): readonly number[] {
+  const last = lastPriority(desired.rules, settings.numbers)
   const named = rules
-    .filter((rule) => rule.priority <= settings.numbers.priorityBase + 2 && !isOurRule(settings, rule))
+    .filter((rule) => rule.priority <= last && !isOurRule(settings, rule))
     .flatMap(({ ipProto }) => (ipProto === undefined ? [] : [ipProto]))
   return [...new Set([IPPROTO_TCP, ...named])]
 }

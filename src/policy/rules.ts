@@ -1,8 +1,9 @@
-import type { Family } from '../state/ip.ts'
+import { type Family, families } from '../state/ip.ts'
 import { formatPrefix, type Prefix, prefixKey } from '../state/prefix.ts'
 import { table } from '../state/route.ts'
 import type { Rule } from '../state/rule.ts'
 import { defaultLength } from './routes.ts'
+import { indexedRules } from './rule-index.ts'
 import { type Numbers, priorities } from './settings.ts'
 
 /** A rule that should be there, and why, for people. */
@@ -20,15 +21,41 @@ export interface Holding {
   readonly sources: readonly Prefix[]
 }
 
+/**
+ * Sources of a family up to which each has rules of its own, as people expect them. A rule costs a packet about 16 ns:
+ * beyond, an index (rule-index.ts) makes what a packet pays nearly independent of the number.
+ */
+export const plainSources = 32
+
 /** The rules of all ENIs. An address that two of them have belongs to the first: two rules would never both be asked. */
-export function wantedRules(holdings: readonly Holding[], numbers: Numbers): WantedRule[] {
+export function wantedRules(holdings: readonly Holding[], numbers: Numbers): readonly WantedRule[] {
+  return families.flatMap((family) => {
+    const own = holdings.filter((holding) => holding.family === family)
+    const count = own.reduce((sum, { sources }) => sum + sources.length, 0)
+    return (count > plainSources ? rulesOfMany(family, own, numbers) : undefined) ?? plainRules(own, numbers)
+  })
+}
+
+/** The last priority at which a rule of ours is: who stands behind it can't take a packet from us. */
+export const lastPriority = (rules: readonly WantedRule[], numbers: Numbers): number =>
+  rules.reduce((last, { rule }) => Math.max(last, rule.priority), priorities(numbers).device)
+
+/** Sources that two ENIs have are rare: only where they stand in the way they are looked for. */
+const rulesOfMany = (family: Family, holdings: readonly Holding[], numbers: Numbers) =>
+  indexedRules(family, holdings, numbers) ?? indexedRules(family, firstOfEach(holdings), numbers)
+
+/** One rule or two for each source. */
+export const plainRules = (holdings: readonly Holding[], numbers: Numbers): WantedRule[] =>
+  firstOfEach(holdings).flatMap((holding) => rulesOf(holding, numbers))
+
+function firstOfEach(holdings: readonly Holding[]): Holding[] {
   const taken = new Set<string>()
-  return holdings.flatMap((holding) => {
+  return holdings.map((holding) => {
     const sources = holding.sources.filter((source) => {
       const key = prefixKey(source)
       return !taken.has(key) && taken.add(key)
     })
-    return rulesOf({ ...holding, sources }, numbers)
+    return { ...holding, sources }
   })
 }
 

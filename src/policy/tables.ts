@@ -86,7 +86,7 @@ const rememberedTable =
 /** The table that routes or rules of ours already tie to an ENI: after a restart the kernel is all that is known. */
 function tablesInKernel(snapshot: Snapshot, settings: Settings): readonly TableOf[] {
   const routes = snapshot.routes.filter((route) => route.nexthops.length === 1 && isOurRoute(settings, route))
-  const rules = snapshot.rules.filter((rule) => rule.table !== table.main && isOurRule(settings, rule))
+  const rules = snapshot.rules.filter((rule) => inTableBand(settings.numbers, rule.table) && isOurRule(settings, rule))
   const has = ({ link }: Eni, address: string | undefined) =>
     snapshot.addresses.some((own) => own.linkIndex === link.index && own.address === address)
   return [

@@ -46,11 +46,29 @@ export interface Rule {
   readonly opaque?: readonly OpaqueAttribute[]
 }
 
-/** Equal in everything: the kernel tells rules apart by the whole tuple, protocol included. */
-export const ruleKey = (rule: Rule): string => `${ruleMeaning(rule)} proto ${rule.protocol}`
+const keys = new WeakMap<Rule, string>()
+
+/** Equal in everything. Kept for each object: a host has thousands of rules, and compares them at every event. */
+export function ruleKey(rule: Rule): string {
+  const known = keys.get(rule)
+  const key = known ?? `${ruleMeaning(rule)} proto ${rule.protocol}`
+  if (known === undefined) {
+    keys.set(rule, key)
+  }
+  return key
+}
 
 /** Equal in what the rule does to packets, whoever owns it. */
 export const ruleMeaning = (rule: Rule): string =>
+  [selectorWords(rule), rule.invert ?? '', rule.gotoPriority ?? ''].join(' ')
+
+/**
+ * Equal in all that the kernel tells rules apart by: two rules with one such key can't both be there. It overlooks where a
+ * goto leads, and `not` (fib_rules.c, rule_exists).
+ */
+export const selectorKey = (rule: Rule): string => `${selectorWords(rule)} proto ${rule.protocol}`
+
+const selectorWords = (rule: Rule): string =>
   [
     rule.family,
     rule.priority,
@@ -63,10 +81,8 @@ export const ruleMeaning = (rule: Rule): string =>
     rule.tos ?? '',
     rule.fwmark ?? '',
     rule.fwmask ?? '',
-    rule.invert ?? '',
     rule.suppressPrefixLength ?? '',
     rule.suppressGroup ?? '',
-    rule.gotoPriority ?? '',
     rule.l3mdev ?? '',
     range(rule.uidRange),
     rule.ipProto ?? '',

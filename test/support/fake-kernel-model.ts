@@ -7,7 +7,7 @@ import type { Change } from '../../src/state/change.ts'
 import { familyOf } from '../../src/state/ip.ts'
 import { contains } from '../../src/state/prefix.ts'
 import { type Route, routeIdentity, routeKey, table } from '../../src/state/route.ts'
-import { type Rule, ruleKey } from '../../src/state/rule.ts'
+import { type Rule, ruleKey, selectorKey } from '../../src/state/rule.ts'
 import { linksByIndex, type Snapshot } from '../../src/state/snapshot.ts'
 
 /** The kernel after one change, and its answer. */
@@ -74,9 +74,9 @@ function deleteAddress(snapshot: Snapshot, address: Address): Step {
   return { snapshot: { ...snapshot, addresses }, result: gone ? done : already }
 }
 
-/** With NLM_F_EXCL; a new rule stands behind those of its priority. */
+/** With NLM_F_EXCL, blind to where a goto leads; a new rule stands behind those of its priority. */
 function addRule(snapshot: Snapshot, rule: Rule): Step {
-  if (snapshot.rules.some((present) => ruleKey(present) === ruleKey(rule))) {
+  if (snapshot.rules.some((present) => selectorKey(present) === selectorKey(rule))) {
     return { snapshot, result: already }
   }
   const rules = [...snapshot.rules, rule].sort((a, b) => a.priority - b.priority)
@@ -173,7 +173,9 @@ export function lookup(snapshot: Snapshot, question: Packet): Answer {
       continue
     }
     if (rule.action === 'goto') {
-      resumeAt = rule.gotoPriority ?? 0
+      // A goto without a target is passed over.
+      const resolved = snapshot.rules.some((r) => r.family === rule.family && r.priority === rule.gotoPriority)
+      resumeAt = resolved ? (rule.gotoPriority as number) : 0
       continue
     }
     if (rule.action !== 'lookup') {

@@ -56,7 +56,7 @@ const ownsRule =
   (rule: Rule): boolean =>
     rule.protocol === protocol &&
     within(rule.priority, priorityBase, 1000) &&
-    (rule.table === main || within(rule.table, tableBase, 10_000))
+    (rule.action === 'goto' || rule.action === 'nop' || rule.table === main || within(rule.table, tableBase, 10_000))
 
 const ownsRoute =
   ({ protocol, tableBase }: GoldenNumbers) =>

@@ -32,7 +32,14 @@ describe('isOurRule', () => {
       rule: 'priority 20001 from 10.0.0.5 unreachable protocol 213',
       ours: false,
     },
-    { name: 'a goto is foreign', rule: 'priority 20001 goto 20002 protocol 213', ours: false },
+    { name: 'a goto within the band is ours', rule: 'priority 20003 goto 20999 protocol 213', ours: true },
+    {
+      name: 'a goto that leads out of the band is foreign',
+      rule: 'priority 20003 goto 21000 protocol 213',
+      ours: false,
+    },
+    { name: 'the end of the index is ours', rule: 'priority 20999 nop protocol 213', ours: true },
+    { name: "somebody else's goto is foreign", rule: 'priority 20003 goto 20999 protocol static', ours: false },
     {
       name: 'numbers of an earlier configuration are ours',
       rule: 'priority 15001 lookup 40000 protocol 214',

@@ -1,0 +1,92 @@
+import { addressBits, familyOf, parseAddress } from '../state/ip.ts'
+import type { Prefix } from '../state/prefix.ts'
+import { digitBits } from './index-numbers.ts'
+
+/** A prefix, and its address as hexadecimal digits: by them prefixes are sorted, compared and parted. */
+export interface Block {
+  readonly prefix: Prefix
+  readonly digits: string
+}
+
+const blocks = new WeakMap<Prefix, Block>()
+/** Of the lower half of a block, that block. */
+const wholes = new WeakMap<Block, Block>()
+
+/** The fewest prefixes that hold these and not an address more, in ascending order. */
+export function cover(sources: readonly Prefix[]): Block[] {
+  const covered: Block[] = []
+  for (const block of sources.map(blockOf).sort(ascending)) {
+    const last = covered.at(-1)
+    if (last && holds(last, block)) {
+      continue
+    }
+    covered.push(block)
+    joinHalves(covered)
+  }
+  return covered
+}
+
+/** By address; of two with one address the wider first. */
+export const ascending = (a: Block, b: Block): number =>
+  a.digits < b.digits ? -1 : a.digits > b.digits ? 1 : a.prefix.length - b.prefix.length
+
+/** Does `wide` hold all of `block`? */
+export function holds(wide: Block, block: Block): boolean {
+  const { length } = wide.prefix
+  const whole = length >> 2
+  if (length > block.prefix.length || !block.digits.startsWith(wide.digits.slice(0, whole))) {
+    return false
+  }
+  const rest = length % digitBits
+  return rest === 0 || (digitAt(wide, whole) ^ digitAt(block, whole)) >> (digitBits - rest) === 0
+}
+
+/** Joins the last two as long as they are the halves of one block. */
+function joinHalves(covered: Block[]): void {
+  for (;;) {
+    const [lower, upper] = covered.slice(-2) as [Block, Block?]
+    if (!upper || !areHalves(lower, upper)) {
+      return
+    }
+    covered.splice(-2, 2, wholeOf(lower))
+  }
+}
+
+function areHalves(lower: Block, upper: Block): boolean {
+  const { length } = lower.prefix
+  if (length !== upper.prefix.length || length === 0) {
+    return false
+  }
+  // Every bit behind the length is zero, so the two differ in this digit alone, by its bit.
+  const at = (length - 1) >> 2
+  return (
+    digitAt(upper, at) - digitAt(lower, at) === 8 >> ((length - 1) % digitBits) &&
+    (digitAt(lower, at) & (8 >> ((length - 1) % digitBits))) === 0 &&
+    lower.digits.slice(0, at) === upper.digits.slice(0, at)
+  )
+}
+
+function wholeOf(lower: Block): Block {
+  const known = wholes.get(lower)
+  const { address, length } = lower.prefix
+  const whole = known ?? { prefix: { address, length: length - 1 }, digits: lower.digits }
+  wholes.set(lower, whole)
+  return whole
+}
+
+function blockOf(prefix: Prefix): Block {
+  const known = blocks.get(prefix)
+  if (known) {
+    return known
+  }
+  const bytes = parseAddress(prefix.address) ?? new Uint8Array(addressBits(familyOf(prefix.address)) / 8)
+  const block = { prefix, digits: Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('') }
+  blocks.set(prefix, block)
+  return block
+}
+
+/** The value of one hexadecimal digit. */
+function digitAt({ digits }: Block, at: number): number {
+  const code = digits.charCodeAt(at)
+  return code < 58 ? code - 48 : code - 87
+}
