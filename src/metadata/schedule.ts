@@ -23,7 +23,7 @@ export const afterSilence = (attempt: number, refresh: number, chance: number): 
 export const afterAbsence = (attempt: number, urgent: boolean, refresh: number, chance: number): number =>
   urgent ? 150 : exponential(attempt, 500, refresh, chance)
 
-/** ms that an ENI without documents counts as urgent; what is not there after ten minutes has another fault. */
+/** ms that missing documents are waited for; what is not there after ten minutes has another fault. */
 export const urgentFor = 600_000
 
 /** ms from whole documents to a second look for what was not in them: they come piece by piece. */
@@ -39,11 +39,16 @@ export const confirmation = 2_000
 const seldom = 24
 
 /**
- * What to ask about an ENI at its n-th refresh. One document at a time, in turn: 12 requests an hour and ENI. Where this
+ * What to ask about an ENI at its n-th refresh. One document at a time, in turn: 12 requests an hour and ENI; among them
+ * what every ENI should have and this one has not (`missing`). Where this
  * program gives the ENI its addresses, they are what counts, and are read at every refresh.
  */
-export function refreshLeaves(round: number, adopted: boolean, hasIpv6: boolean): readonly Leaf[] {
-  const inTurn: readonly Leaf[] = ['local-ipv4s', 'ipv4-prefix', 'ipv6s', 'ipv6-prefix']
+export function refreshLeaves(
+  round: number,
+  { adopted, hasIpv6, missing }: { adopted: boolean; hasIpv6: boolean; missing: readonly Leaf[] },
+): readonly Leaf[] {
+  const changing: readonly Leaf[] = ['local-ipv4s', 'ipv4-prefix', 'ipv6s', 'ipv6-prefix']
+  const inTurn = [...changing, ...missing.filter((leaf) => !changing.includes(leaf))]
   if (!adopted) {
     return inTurn.slice(round % inTurn.length, (round % inTurn.length) + 1)
   }

@@ -166,8 +166,10 @@ export class MetadataSource {
 
   /** @throws {Broken} where the service fails: the rest can wait */
   async #ask(): Promise<void> {
-    this.#primaryMac ??= await this.#document('mac', primaryMacDocument)
     const due = [...this.#subjects.values()].filter(({ dueAt }) => dueAt <= performance.now())
+    if (due.some(({ arriving }) => arriving)) {
+      this.#primaryMac ??= await this.#document('mac', primaryMacDocument)
+    }
     if (due.some(({ listed }) => !listed)) {
       const macs = new Set(await this.#document(interfaces, macsDocument))
       for (const subject of due) {

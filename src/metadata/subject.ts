@@ -29,8 +29,9 @@ export class Subject {
     this.#since = now
   }
 
-  get whole(): boolean {
-    return this.#stage !== 'arriving'
+  /** Documents of it are missing and waited for. */
+  get arriving(): boolean {
+    return this.#stage === 'arriving'
   }
 
   /** Does an ENI wait for what is asked about it? */
@@ -41,7 +42,7 @@ export class Subject {
 
   /** The link as it is now; one that became bare is asked about at once. */
   update(watched: Watched, now: number): void {
-    if (watched.bare && !this.watched.bare && !this.whole) {
+    if (watched.bare && !this.watched.bare && this.arriving) {
       this.dueAt = now
     }
     this.watched = watched
@@ -70,7 +71,8 @@ export class Subject {
       return unknownLeaves(told, primaryMac)
     }
     const hasIpv6 = told?.addresses[6] !== undefined
-    return refreshLeaves(this.#rounds, this.watched.adopted, hasIpv6)
+    const missing = isWhole(told, primaryMac) ? [] : unknownLeaves(told, primaryMac)
+    return refreshLeaves(this.#rounds, { adopted: this.watched.adopted, hasIpv6, missing })
   }
 
   /** A question was answered, with a document or with the word that there is none. */
@@ -98,7 +100,8 @@ export class Subject {
     this.#answered.clear()
     this.#queue = []
     const arrived = this.#stage === 'arriving' && isWhole(told, primaryMac)
-    if (this.#stage === 'arriving' && !arrived) {
+    const late = now - this.#since >= urgentFor
+    if (this.#stage === 'arriving' && !arrived && !(late && told.id !== undefined)) {
       this.#attempts = learned ? 0 : this.#attempts + 1
       this.dueAt = now + afterAbsence(this.#attempts, this.isUrgent(facts, now), refresh, chance)
       return false

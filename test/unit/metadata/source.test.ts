@@ -275,12 +275,20 @@ describe('how often it asks', () => {
 
   test.each([
     { name: 'two ENIs with both families', links: [link(2), link(3)], factor: 50 },
+    {
+      name: 'documents that lack what every ENI has',
+      links: [link(2), link(3)],
+      lacking: ['mac', `${folderOf(eth1.mac)}device-number`],
+      factor: 50,
+    },
+    { name: 'mode imds, an ENI with both families', links: [link(2), link(3, { adopted: true })], factor: 36 },
     { name: 'mode imds, an ENI with IPv4', links: [link(2), link(3, { adopted: true })], ipv4Only: true, factor: 50 },
-  ])('a quiet hour: $name', async ({ links, ipv4Only, factor }) => {
+  ])('a quiet hour: $name', async ({ links, ipv4Only, lacking = [], factor }) => {
     const { ipv6: _, subnetsIpv6: __, ...ipv4 } = eth1
-    const { see, asked } = setUp({ eni: [eth0, ipv4Only ? (ipv4 as typeof eth1) : eth1] })
+    const { see, asked, drop } = setUp({ eni: [eth0, ipv4Only ? (ipv4 as typeof eth1) : eth1] })
+    for (const path of lacking) drop(path)
     see(...links)
-    await pass(10 * minute)
+    await pass(20 * minute)
     asked.length = 0
     await pass(hour)
     expect(asked.length).toBeGreaterThan(20)
