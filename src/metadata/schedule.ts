@@ -18,10 +18,10 @@ export const afterSilence = (attempt: number, refresh: number, chance: number): 
 
 /**
  * The documents of an ENI are not there, or not whole; they come 3 to 60 s after the ENI. An ENI that waits for its
- * addresses can't answer before: one or two small questions seven times a second. Nobody waits for the rest.
+ * addresses can't answer before: one or two small questions ten times a second. Nobody waits for the rest.
  */
 export const afterAbsence = (attempt: number, urgent: boolean, refresh: number, chance: number): number =>
-  urgent ? 150 : exponential(attempt, 500, refresh, chance)
+  urgent ? 100 : exponential(attempt, 500, refresh, chance)
 
 /** ms that missing documents are waited for; what is not there after ten minutes has another fault. */
 export const urgentFor = 600_000
