@@ -1,4 +1,4 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Log } from '../log.ts'
 
@@ -42,7 +42,9 @@ export class Textfile {
   #write(): void {
     const unfinished = join(dirname(this.#file), `.${basename(this.#file)}.${process.pid}`)
     try {
-      writeFileSync(unfinished, this.#text(), { mode: 0o644 })
+      writeFileSync(unfinished, this.#text())
+      // The collector is another user, and the unit's umask would hide the file from it.
+      chmodSync(unfinished, 0o644)
       renameSync(unfinished, this.#file)
       this.#failure = undefined
     } catch (error) {
