@@ -9,7 +9,7 @@ import { environment } from '../../src/lab/command.ts'
 import { writeConfig } from '../../src/lab/daemon-process.ts'
 import type { Vpc } from '../../src/lab/vpc.ts'
 import { cli, labConfig, startDaemon } from '../support/daemon.ts'
-import { eth0, eth1 } from '../support/judge-answers.ts'
+import { eth0, eth1, eth2 } from '../support/judge-answers.ts'
 import { vpcTest } from '../support/vpc.ts'
 
 const test = vpcTest()
@@ -182,6 +182,17 @@ describe('is silent about', () => {
     await type(vpc, byHand)
     expect(await doctor(vpc)).toEqual({ code: 0, findings: [], unseen: [] })
   })
+})
+
+/** Routers that announce themselves: the kernel has one IPv6 default with a nexthop through each ENI. */
+const raTest = vpcTest({ ipv6: 'ra', rpFilter: 2 })
+
+raTest('is silent about three ENIs in two subnets that hear router advertisements', async ({ vpc }) => {
+  await attached(vpc)
+  await vpc.attach(eth2)
+  await startDaemon(vpc)
+  await expect.poll(() => doctor(vpc), { timeout: 10_000 }).toEqual({ code: 0, findings: [], unseen: [] })
+  expect(await vpc.instance.ip('-6 route show default')).toContain('proto ra')
 })
 
 interface Fault extends Case {

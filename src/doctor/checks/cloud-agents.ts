@@ -9,7 +9,9 @@ const ec2Files = [
   'usr/bin/setup-policy-routes',
   'usr/lib/systemd/system/policy-routes@.service',
   'etc/systemd/system/policy-routes@.service',
+  'usr/lib/systemd/system/refresh-policy-routes@.timer',
   'etc/sysconfig/network-scripts/ec2net-functions',
+  'var/lib/dpkg/info/amazon-ec2-net-utils.list',
 ]
 
 /** Other programs that route ENIs by policy: two of them do not do it better, they undo each other's work. */
@@ -75,7 +77,10 @@ function ec2NetUtils({ files }: Evidence): Finding[] {
   const switchedOff = pathsLike(files, /\/99-vpc-policy-routes\.rules$/).length > 0 && udev.length === 0
   const programs = switchedOff
     ? []
-    : pathsLike(files, /setup-policy-routes$|system\/policy-routes@\.service$|ec2net-functions$/)
+    : pathsLike(
+        files,
+        /setup-policy-routes$|system\/(refresh-)?policy-routes@\.(service|timer)$|ec2net-functions$|amazon-ec2-net-utils\.list$/,
+      )
   const evidence = [...udev, ...units, ...dropIns, ...programs]
   return evidence.length === 0
     ? []

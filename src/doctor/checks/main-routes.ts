@@ -1,7 +1,7 @@
-import { contains } from '../../state/prefix.ts'
+import { contains, formatPrefix, isHostPrefix } from '../../state/prefix.ts'
 import { formatRoute, type Route, table } from '../../state/route.ts'
 import { linkNamer } from '../../state/snapshot.ts'
-import { isDefault, isMultihomed } from '../enis.ts'
+import { isDefault, isMultihomed, managed, routableOf } from '../enis.ts'
 import type { Check, Evidence, KernelState } from '../evidence.ts'
 import { enumerate, type Finding } from '../finding.ts'
 
@@ -9,7 +9,9 @@ import { enumerate, type Finding } from '../finding.ts'
 export const mainRoutes: Check = {
   reads: [],
   find: (evidence) =>
-    evidence.kernel ? [...equalDefaults(evidence.kernel), ...toMetadata(evidence, evidence.kernel)] : [],
+    evidence.kernel
+      ? [...equalDefaults(evidence.kernel), ...overlaps(evidence.kernel), ...toMetadata(evidence, evidence.kernel)]
+      : [],
 }
 
 /** RTPROT_RA: the kernel and networkd make one default route for each router that they hear, of one metric: no slip. */
@@ -48,6 +50,41 @@ function equalDefaults(kernel: KernelState): Finding[] {
         cure: `give each interface a metric of its own where its addresses are configured (RouteMetric=, route-metric:, ipv4.route-metric); now: ip ${six}route add default via ROUTER dev ${name} metric ${metric + 100}, and delete the other`,
       }
     })
+}
+
+/**
+ * A network of containers or of a VPN that holds an ENI's subnet takes what is meant for it: main's longer routes that lead
+ * elsewhere are followed. Docker's own pool reaches into 172.31.0.0/16. Narrower ones may be delegated prefixes.
+ */
+function overlaps(kernel: KernelState): Finding[] {
+  const { all } = kernel
+  const enis = new Set(kernel.assessment.desired.enis.map(({ eni }) => eni.link.index))
+  const name = linkNamer(all)
+  const elsewhere = all.routes.filter(
+    (route) =>
+      route.table === table.main &&
+      route.type === 'unicast' &&
+      route.destination.length > 4 &&
+      route.nexthops.length > 0 &&
+      route.nexthops.every(({ oif }) => oif !== undefined && !enis.has(oif)),
+  )
+  return managed(kernel)
+    .flatMap((plan) => routableOf(kernel, plan).map(({ onLink }) => ({ onLink, name: plan.eni.link.name })))
+    .filter(({ onLink }) => !isHostPrefix(onLink))
+    .flatMap((own) => {
+      const route = elsewhere.find(
+        ({ destination }) => destination.length <= own.onLink.length && contains(destination, own.onLink.address),
+      )
+      return route ? [{ own, route }] : []
+    })
+    .slice(0, 1)
+    .map(({ own, route }) => ({
+      severity: 'warning',
+      id: 'overlapping-network',
+      what: `a network behind ${name(route.nexthops[0]?.oif ?? 0)} holds the subnet ${formatPrefix(own.onLink)} of ${own.name}: hosts of the VPC are looked for there`,
+      evidence: [`ip ${route.family === 6 ? '-6 ' : ''}route ${formatRoute(route, name)}`],
+      cure: 'give that network other addresses; Docker takes them from default-address-pools in /etc/docker/daemon.json',
+    }))
 }
 
 const metadataAddress = '169.254.169.254'

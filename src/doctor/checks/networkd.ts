@@ -45,11 +45,11 @@ function userOf({ processes, files }: Evidence): string[] {
 /** netplan's files, unless they leave everything to NetworkManager. */
 const netplanFiles = (files: Files): string[] => {
   const paths = pathsLike(files, /\/netplan\/[^/]+\.yaml$/).filter(
-    (path) => linesLike(files, path, /^(ethernets|bonds|bridges|vlans):/).length > 0,
+    (path) => linesLike(files, path, /\b(ethernets|wifis|bonds|bridges|vlans):/).length > 0,
   )
-  const renderers = pathsLike(files, /\/netplan\/[^/]+\.yaml$/).flatMap((path) => linesLike(files, path, /^renderer:/))
-  return renderers.some((line) => line.endsWith('NetworkManager')) &&
-    !renderers.some((line) => line.endsWith('networkd'))
+  const renderers = pathsLike(files, /\/netplan\/[^/]+\.yaml$/).flatMap((path) => linesLike(files, path, /\brenderer:/))
+  return renderers.some((line) => /renderer: *['"]?NetworkManager/.test(line)) &&
+    !renderers.some((line) => /renderer: *['"]?networkd/.test(line))
     ? []
     : paths
 }

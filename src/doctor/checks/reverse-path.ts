@@ -6,12 +6,16 @@ import { towardsContainers } from './published-ports.ts'
 
 const strict = 1
 
-/** Filters of the kernel that drop packets which come in by another interface than main would answer by. */
+/** Settings of the kernel by which an interface is deaf although its routing is right. */
 export const reversePath: Check = {
-  reads: ['rp_filter', 'src_valid_mark'].map((key) => `proc/sys/net/ipv4/conf/*/${key}`),
+  reads: ['rp_filter', 'src_valid_mark', 'arp_ignore'].map((key) => `proc/sys/net/ipv4/conf/*/${key}`),
   find: (evidence) =>
     isMultihomed(evidence.kernel)
-      ? [...strictWithRedirection(evidence, evidence.kernel), ...strictWithoutShape(evidence, evidence.kernel)]
+      ? [
+          ...strictWithRedirection(evidence, evidence.kernel),
+          ...strictWithoutShape(evidence, evidence.kernel),
+          ...deafToArp(evidence, evidence.kernel),
+        ]
       : [],
 }
 
@@ -70,3 +74,18 @@ function strictWithoutShape(evidence: Evidence, kernel: KernelState): Finding[] 
     },
   ]
 }
+
+/** ip-sysctl.rst, arp_ignore: 8 answers for no address of the host. */
+const answersNothing = 8
+
+const deafToArp = (evidence: Evidence, kernel: KernelState): Finding[] =>
+  managed(kernel)
+    .map(({ eni }) => eni.link.name)
+    .filter((name) => effectiveSysctl(evidence.files, name, 'arp_ignore') === answersNothing)
+    .map((name) => ({
+      severity: 'warning',
+      id: 'arp-ignored',
+      what: `${name} answers no ARP request: hosts of its subnet may not find it`,
+      evidence: settingsOf(evidence, [name], 'arp_ignore', answersNothing),
+      cure: `sysctl -w ${sysctlName(4, name, 'arp_ignore')}=0`,
+    }))

@@ -87,24 +87,28 @@ function isStranger(rule: Rule, own: readonly string[], { all, assessment }: Ker
   return !behind
 }
 
-/** Of two rules with one selector and one table the second is never of any use. */
+/** Of two rules with one selector the second is never of any use, whether its table is the same or another. */
 function doubles(foreign: readonly Rule[]): Finding[] {
   const first = new Map<string, Rule>()
-  return foreign.flatMap((rule) => {
-    const key = ruleMeaning({ ...rule, priority: 0, protocol: 0 })
+  return foreign.flatMap((rule): Finding[] => {
+    // Another table is a slip where both are tables of somebody's own: main, with routes passed over, comes before others.
+    const key = ruleMeaning({ ...rule, priority: 0, protocol: 0, table: asksOwnTable(rule) ? 0 : rule.table })
     const before = first.get(key)
     if (!before) {
       first.set(key, rule)
       return []
     }
+    const same = before.table === rule.table
     return [
       {
         severity: 'warning',
-        id: 'rule-doubled',
-        what: 'two rules do the same; whoever takes one away will think that it is gone',
+        id: same ? 'rule-doubled' : 'rule-contradicted',
+        what: same
+          ? 'two rules do the same; whoever takes one away will think that it is gone'
+          : `two rules send the same packets to different tables: table ${rule.table} gets only what table ${before.table} has no route for`,
         evidence: [before, rule].map((twin) => `${ip(twin)} rule ${formatRule(twin)}`),
         cure: `${ip(rule)} rule del ${formatRule(rule)}`,
-      } as const,
+      },
     ]
   })
 }

@@ -12,6 +12,7 @@ interface Row extends Given {
 }
 interface Fault extends Row {
   readonly id: string
+  readonly also?: readonly string[]
   /** Where the evidence is. */
   readonly at: string
 }
@@ -171,6 +172,22 @@ describe('found:', () => {
       },
       id: 'networkd-not-restarted',
       at: '/usr/lib/systemd/networkd.conf.d/10-eni-routed.conf is from 1970-01-01T00:17:40.000Z',
+    },
+    {
+      name: 'netplan in one line',
+      files: {
+        'etc/netplan/x.yaml': 'network: {version: 2, renderer: networkd, ethernets: {eth0: {dhcp4: true}}}\n',
+        'etc/systemd/networkd.conf': '',
+      },
+      id: 'networkd-foreign-rules',
+      also: ['netplan'],
+      at: '/etc/netplan/x.yaml',
+    },
+    {
+      name: 'amazon-ec2-net-utils by its package',
+      files: { 'var/lib/dpkg/info/amazon-ec2-net-utils.list': '/.\n' },
+      id: 'ec2-net-utils',
+      at: '/var/lib/dpkg/info/amazon-ec2-net-utils.list',
     },
     {
       name: 'nm-cloud-setup by its timer',
@@ -338,9 +355,9 @@ describe('found:', () => {
       id: 'daemon-not-enabled',
       at: '/etc/systemd/system/eni-routed.service leads to /dev/null',
     },
-  ])('$name', ({ name: _, id, at, ...given }) => {
+  ])('$name', ({ name: _, id, also = [], at, ...given }) => {
     const findings = findingsOf(given)
-    expect(findings.map((finding) => finding.id)).toEqual([id])
+    expect(findings.map((finding) => finding.id)).toEqual([id, ...also])
     expect([findings[0]?.what, ...(findings[0]?.evidence ?? [])].join('\n')).toContain(at)
     expect(findings[0]?.cure).not.toBe('')
   })

@@ -20,6 +20,11 @@ const table101 = 'route default via 172.31.0.1 dev eth1 table 101\nroute 172.31.
 describe('silent about', () => {
   test.each<Row>([
     { name: 'two ENIs' },
+    { name: 'a delegated prefix behind a bridge', kernel: `${twoEnis}${bridge}route 172.31.5.0/28 dev docker0` },
+    {
+      name: 'main first, then a table, as a VPN has it',
+      kernel: `${twoEnis}rule priority 9 fwmark 7 lookup main suppress_prefixlength 0\nrule priority 10 fwmark 7 lookup 51820`,
+    },
     {
       name: 'IPv6 defaults of one metric that routers announced',
       kernel: `${twoEnis}${ipv6}-6 route default via fe80::1 dev eth0 proto ra metric 1024\n-6 route default via fe80::1 dev eth1 proto ra metric 1024`,
@@ -124,6 +129,24 @@ interface Fault extends Row {
 
 describe('found:', () => {
   test.each<Fault>([
+    {
+      name: 'two tables for one address',
+      kernel: `${twoEnis}${table101}${table101.replaceAll('101', '102')}rule priority 9 from 172.31.0.218 lookup 101\nrule priority 10 from 172.31.0.218 lookup 102`,
+      finds: ['rule-contradicted'],
+      says: 'ip rule del priority 10',
+    },
+    {
+      name: 'a network of containers in the subnet',
+      kernel: `${twoEnis}link br0 type bridge\naddr 172.31.0.1/16 dev br0`,
+      finds: ['overlapping-network'],
+      says: '172.31.0.0/16 dev br0',
+    },
+    {
+      name: 'ARP that is not answered',
+      files: sysctl(4, 'eth1', 'arp_ignore', 8),
+      finds: ['arp-ignored'],
+      says: 'net.ipv4.conf.eth1.arp_ignore=0',
+    },
     {
       name: 'metadata that does not answer, on EC2',
       other: { metadata: silence },
