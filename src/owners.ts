@@ -34,11 +34,14 @@ export function ownersOf(states: readonly Desired[], { enis }: Knowledge): (chan
     switch (change.kind) {
       case 'link':
       case 'up':
+      case 'src_valid_mark':
         return byLink.get(change.link.index)
       case 'address':
         return byLink.get(change.address.linkIndex)
       case 'route':
         return byTable.get(change.route.table) ?? byLink.get(change.route.nexthops[0]?.oif ?? -1)
+      case 'nft':
+        return undefined
       case 'rule':
         return byTable.get(change.rule.table) ?? (change.rule.source && bySource.get(prefixKey(change.rule.source)))
     }

@@ -5,6 +5,7 @@ import type { Refusal } from './policy/health.ts'
 import type { Tables } from './policy/tables.ts'
 import { addressKey } from './state/address.ts'
 import { type Change, changeKey, formatChange, groupKey, objectKey, takesAway } from './state/change.ts'
+import { markTableKey } from './state/marking.ts'
 import { routeIdentity } from './state/route.ts'
 import { ruleKey } from './state/rule.ts'
 import { linkNamer } from './state/snapshot.ts'
@@ -128,12 +129,14 @@ function standingAfter({ snapshot, desired }: Look, { standing }: Memory): Reado
     ...snapshot.rules.map(ruleKey),
     ...snapshot.routes.map(routeIdentity),
     ...snapshot.links.map((link) => groupKey(link.index, link.group)),
+    ...(snapshot.marking?.table ? [markTableKey(snapshot.marking.table)] : []),
   ])
   const wanted = [
     ...desired.addressing.hold.map(addressKey),
     ...desired.rules.map(({ rule }) => ruleKey(rule)),
     ...desired.routes.map(({ route }) => routeIdentity(route)),
     ...[...desired.groups].map(([index, group]) => groupKey(index, group)),
+    ...(desired.marking.table ? [markTableKey(desired.marking.table)] : []),
   ]
   return new Set(wanted.filter((key) => seen.has(key) || standing.has(key)))
 }

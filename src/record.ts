@@ -17,7 +17,7 @@ export interface ChangeRecord {
   readonly address?: string
   readonly table?: number
   readonly group?: number
-  /** The `ip` command that a person would type. */
+  /** The command that a person would type. */
   readonly command: string
 }
 
@@ -46,6 +46,10 @@ function subject(change: Change, linkName: (index: number) => string) {
       return { interface: change.link.name, mac: change.link.mac }
     case 'address':
       return { interface: linkName(change.address.linkIndex), address: change.address.address }
+    case 'src_valid_mark':
+      return { interface: change.link.name, mac: change.link.mac }
+    case 'nft':
+      return {}
     case 'route': {
       const { table, prefsrc, nexthops } = change.route
       const oif = nexthops[0]?.oif

@@ -3,7 +3,7 @@ import type { Change } from './state/change.ts'
 import type { Snapshot } from './state/snapshot.ts'
 
 /** The changes that would make all of the desired state in an empty kernel: what stands after a verified pass. */
-export function standing({ links }: Snapshot, { groups, addressing, routes, rules }: Desired): Change[] {
+export function standing({ links }: Snapshot, { groups, addressing, routes, rules, marking }: Desired): Change[] {
   return [
     ...links.flatMap((link): Change[] => {
       const group = groups.get(link.index)
@@ -14,5 +14,15 @@ export function standing({ links }: Snapshot, { groups, addressing, routes, rule
     ),
     ...routes.map(({ route, why }): Change => ({ op: 'add', kind: 'route', route, cause: why })),
     ...rules.map(({ rule, why }): Change => ({ op: 'add', kind: 'rule', rule, cause: why })),
+    ...links.flatMap((link): Change[] => {
+      const value = marking.links.get(link.index)
+      // Where somebody else switched it on, there is nothing of ours.
+      return value === undefined || value !== link.srcValidMark
+        ? []
+        : [{ op: 'set', kind: 'src_valid_mark', link, value, cause: 'rp_filter minds marks' }]
+    }),
+    ...(marking.table
+      ? [{ op: 'add', kind: 'nft', table: marking.table, cause: 'marks for forwarded connections' } as const]
+      : []),
   ]
 }

@@ -10,8 +10,9 @@ const tools = {
   ip: { apt: 'iproute2', dnf: 'iproute' },
   nft: { apt: 'nftables', dnf: 'nftables' },
   ping: { apt: 'iputils-ping', dnf: 'iputils' },
+  'iptables-nft': { apt: 'iptables', dnf: 'iptables-nft' },
 }
-const needed = { run: [], demo: ['ip', 'nft', 'ping'], test: ['ip', 'nft', 'ping'] }
+const needed = { run: [], demo: ['ip', 'nft', 'ping'], test: ['ip', 'nft', 'ping', 'iptables-nft'] }
 
 const stamp = 'node_modules/.eni-routed-lock'
 

@@ -9,6 +9,7 @@ export const defaults: Config = {
     protocol: 213,
     'link-group': 20_000,
     containers: 'off',
+    'container-mark-mask': 0x7f000000,
     'on-stop': 'keep',
   },
   addresses: { mode: 'observe' },

@@ -90,7 +90,12 @@ const tables = z.strictObject({
         })
         .default(213),
       'link-group': integer(0, 2_147_483_647).default(20_000),
-      containers: choice(['off']).default('off'),
+      containers: choice(['off', 'connmark']).default('off'),
+      'container-mark-mask': integer(1, 0xffffffff)
+        .refine((mask) => (mask & (mask - 1)) !== 0, {
+          error: 'must have two bits at least: one for the direction, the others number the ENIs',
+        })
+        .default(0x7f000000),
       'on-stop': choice(['keep', 'remove']).default('keep'),
     })
     .prefault({}),

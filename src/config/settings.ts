@@ -21,5 +21,6 @@ export function settingsOf(
     exclude: interfaces.exclude,
     knowledge,
     addressing: config.addresses.mode,
+    ...(routing.containers === 'connmark' ? { markMask: routing['container-mark-mask'] } : {}),
   }
 }

@@ -2,7 +2,7 @@ import { addAddress, deleteAddress } from '../netlink/address-request.ts'
 import type { Dump } from '../netlink/dump.ts'
 import { NetlinkError } from '../netlink/errors.ts'
 import type { Request } from '../netlink/framing.ts'
-import { setLinkGroup, setLinkUp } from '../netlink/link.ts'
+import { setLinkGroup, setLinkUp, setSrcValidMark } from '../netlink/link.ts'
 import { RequestSocket } from '../netlink/request.ts'
 import { addRoute, deleteRoute, replaceRoute } from '../netlink/route-request.ts'
 import { addRule, deleteRule } from '../netlink/rule-request.ts'
@@ -12,11 +12,13 @@ import type { Question } from '../policy/questions.ts'
 import type { Change } from '../state/change.ts'
 import { type Family, families } from '../state/ip.ts'
 import type { Link } from '../state/link.ts'
+import type { MarkingSight } from '../state/marking.ts'
 import { type Route, routeIdentity, table } from '../state/route.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import { createDriverLookup } from './driver.ts'
 import { EventSource } from './events.ts'
 import { MainRoutes } from './main-routes.ts'
+import { Nftables } from './nftables.ts'
 import type { ChangeResult, Hint, InterestOf, Kernel, Relevance } from './port.ts'
 
 const refusals = ['unreachable', 'blackhole', 'prohibit'] as const
@@ -32,6 +34,8 @@ class NetlinkKernel implements Kernel {
   readonly #main = new MainRoutes((family, oif) => this.#socket.routes({ family, table: table.main, oif }))
   readonly #events = EventSource.open(this.#socket.portId, (linkIndex) => this.#main.forget(linkIndex))
   readonly #drivers = createDriverLookup()
+  readonly #nftables = new Nftables()
+  #onHint: ((hint: Hint) => void) | undefined
 
   observe(interestOf: InterestOf, thorough: boolean): Snapshot {
     if (thorough) {
@@ -42,6 +46,7 @@ class NetlinkKernel implements Kernel {
     const rules = this.#untorn(() => perFamily((family) => [this.#socket.rules(family)]))
     const interest = interestOf(links, rules.items)
     const routes = this.#untorn(() => perFamily((family) => this.#routes(family, interest)))
+    const marking = this.#marking(interest, thorough)
     return {
       links,
       addresses,
@@ -49,12 +54,21 @@ class NetlinkKernel implements Kernel {
       routes: distinct(routes.items),
       tables: interest.tables,
       torn: rules.torn || routes.torn,
+      ...(marking ? { marking } : {}),
     }
   }
 
   apply(changes: readonly Change[]): ChangeResult[] {
-    const outcomes = this.#socket.batch(changes.map(requestOf))
-    return changes.map((change, i) => resultOf(change, outcomes[i]))
+    // Ours comes last of what is put there and goes first of what is taken away: what lies between is one batch.
+    const [before, rest] = splitAt(changes, (change) => change.kind === 'nft')
+    const [nft, ...after] = rest
+    return [
+      ...this.#applyBatch(before),
+      ...(nft?.kind === 'nft'
+        ? [nft.op === 'delete' ? this.#nftables.remove() : this.#nftables.replace(nft.table)]
+        : []),
+      ...(after.length > 0 ? this.apply(after) : []),
+    ]
   }
 
   ask({ family, source, destination, ipProtocol }: Question): Answer {
@@ -67,6 +81,7 @@ class NetlinkKernel implements Kernel {
   }
 
   watch(relevance: Relevance, onHint: (hint: Hint) => void): void {
+    this.#onHint = onHint
     this.#events.watch(relevance, onHint)
   }
 
@@ -77,7 +92,20 @@ class NetlinkKernel implements Kernel {
   close(): void {
     this.#events.close()
     this.#drivers.close()
+    this.#nftables.close()
     this.#socket.close()
+  }
+
+  #marking({ marking }: Interest, thorough: boolean): MarkingSight | undefined {
+    if (marking && this.#onHint) {
+      this.#nftables.watch(this.#onHint)
+    }
+    return marking || (thorough && this.#nftables.hasTable()) ? this.#nftables.observe(thorough) : undefined
+  }
+
+  #applyBatch(changes: readonly Change[]): ChangeResult[] {
+    const outcomes = this.#socket.batch(changes.flatMap((change) => requestOf(change) ?? []))
+    return changes.map((change, i) => resultOf(change, outcomes[i]))
   }
 
   /** Virtual links tell their kind; the others have a driver. */
@@ -141,7 +169,13 @@ function distinct(routes: readonly Route[]): Route[] {
   return [...new Map(routes.map((route) => [routeIdentity(route), route])).values()]
 }
 
-function requestOf(change: Change): Request {
+function splitAt<T>(items: readonly T[], isThere: (item: T) => boolean): [readonly T[], readonly T[]] {
+  const at = items.findIndex(isThere)
+  return at < 0 ? [items, []] : [items.slice(0, at), items.slice(at)]
+}
+
+/** undefined for what rtnetlink does not do. */
+function requestOf(change: Change): Request | undefined {
   switch (change.kind) {
     case 'link':
       return setLinkGroup(change.link.index, change.group)
@@ -149,6 +183,10 @@ function requestOf(change: Change): Request {
       return setLinkUp(change.link.index)
     case 'address':
       return change.op === 'add' ? addAddress(change.address) : deleteAddress(change.address)
+    case 'src_valid_mark':
+      return setSrcValidMark(change.link.index, change.value)
+    case 'nft':
+      return undefined
     case 'rule':
       return change.op === 'add' ? addRule(change.rule) : deleteRule(change.rule)
     case 'route':

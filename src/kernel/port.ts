@@ -19,7 +19,7 @@ export type ChangeResult =
   | { readonly done: false; readonly code: string; readonly message: string }
 
 /** What an event was about, in words few enough to count by. */
-export type Sighting = `${EventSketch['kind']} ${'changed' | 'deleted'}` | 'events lost'
+export type Sighting = `${EventSketch['kind']} ${'changed' | 'deleted'}` | 'nftables changed' | 'events lost'
 
 /** What the daemon is told of an event: a hint to look again, never a fact to act on. */
 export interface Hint {

@@ -25,7 +25,7 @@ export interface LogLine {
 export interface ChangeLine extends LogLine {
   readonly event: 'change'
   readonly action: 'add' | 'delete' | 'replace'
-  readonly object: 'link' | 'route' | 'rule'
+  readonly object: 'link' | 'route' | 'rule' | 'src_valid_mark' | 'nft'
   readonly interface?: string
   /** The `ip` command that would do the same. */
   readonly command: string

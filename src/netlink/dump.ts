@@ -6,6 +6,8 @@ import { frame, type Message } from './framing.ts'
 
 /** Tries before a dump that the kernel flags as interrupted is given back as it is. */
 const ATTEMPTS = 4
+/** In rtnetlink each GET has the number of its NEW plus two. */
+const RTM_NEW_TO_GET = 2
 
 /** What a dump brought. */
 export interface Dump<T> {
@@ -20,7 +22,7 @@ export interface Dump<T> {
 }
 
 /**
- * Asks for every object of a kind and decodes each (undefined drops it). An interrupted dump is tried again, a few
+ * Asks for every object of a kind and decodes each (undefined drops it). `answer` is the type of their messages. An interrupted dump is tried again, a few
  * times. Throws a NetlinkError where the kernel refuses (EAFNOSUPPORT, EOPNOTSUPP: it has no such family) or is silent.
  */
 export function runDump<T>(
@@ -28,10 +30,11 @@ export function runDump<T>(
   type: number,
   payload: Buffer,
   decode: (payload: Buffer) => T | undefined,
+  answer: number = type - RTM_NEW_TO_GET,
 ): Dump<T> {
-  let dump = attempt(exchange, type, payload, decode)
+  let dump = attempt(exchange, type, payload, decode, answer)
   for (let tries = 1; dump.interrupted && tries < ATTEMPTS; tries++) {
-    dump = attempt(exchange, type, payload, decode)
+    dump = attempt(exchange, type, payload, decode, answer)
   }
   return dump
 }
@@ -41,8 +44,9 @@ function attempt<T>(
   type: number,
   payload: Buffer,
   decode: (payload: Buffer) => T | undefined,
+  answer: number,
 ): Dump<T> {
-  const collector = new Collector(type, decode)
+  const collector = new Collector(type, answer, decode)
   const sequence = exchange.number()
   const failure = exchange.run(frame({ type, flags: NLM_F.DUMP, payload }, sequence), {
     operation: messageName(type),
@@ -56,6 +60,7 @@ function attempt<T>(
 
 class Collector<T> {
   readonly #type: number
+  readonly #answer: number
   readonly #decode: (payload: Buffer) => T | undefined
   readonly #items: T[] = []
   #interrupted = false
@@ -63,15 +68,15 @@ class Collector<T> {
   #inThisOne = false
   #error: NetlinkError | undefined
 
-  constructor(type: number, decode: (payload: Buffer) => T | undefined) {
+  constructor(type: number, answer: number, decode: (payload: Buffer) => T | undefined) {
     this.#type = type
+    this.#answer = answer
     this.#decode = decode
   }
 
   take(message: Message): boolean {
     this.#interrupted ||= (message.flags & NLM_F.DUMP_INTR) !== 0
-    // Each GET has the number of its NEW plus two.
-    if (message.type === this.#type - 2) {
+    if (message.type === this.#answer) {
       this.#add(message.payload)
     } else if (message.type === NLMSG.OVERRUN) {
       this.#interrupted = true

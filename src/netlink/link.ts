@@ -12,6 +12,7 @@ const IFLA = {
   LINK: 5,
   MASTER: 10,
   LINKINFO: 18,
+  AF_SPEC: 26,
   GROUP: 27,
   EXT_MASK: 29,
   LINK_NETNSID: 37,
@@ -20,6 +21,9 @@ const IFLA = {
 } as const
 const IFLA_INFO = { KIND: 1, DATA: 2, SLAVE_KIND: 4 } as const
 const IFLA_VRF_TABLE = 1
+/** What an address family keeps of a link: IPv4's settings, a 32-bit number each (linux/ip.h, IPV4_DEVCONF_SRC_VMARK). */
+const IFLA_INET_CONF = 1
+const SRC_VMARK = 24
 /** linux/if.h */
 const IFF = { UP: 0x1, LOOPBACK: 0x8 } as const
 /** Leaves the IPv6 counters (and those of virtual functions) out: a third of a link's bytes. The link's own stay. */
@@ -82,6 +86,10 @@ const fields: Readonly<Record<number, (draft: Draft, value: Attributes) => void>
       if (inner.type === IFLA_INFO.SLAVE_KIND) draft.slaveKind = inner.text()
       if (inner.type === IFLA_INFO.DATA && draft.kind === 'vrf') readVrf(draft, inner)
     }),
+  [IFLA.AF_SPEC]: (draft, value) =>
+    value.nested((family) => {
+      if (family.type === AF.INET) family.nested((inner) => readSettings(draft, inner))
+    }),
   [IFLA.PROP_LIST]: (draft, value) =>
     value.nested((inner) => {
       if (inner.type === IFLA.ALT_IFNAME) draft.altnames.push(inner.text())
@@ -92,6 +100,14 @@ function readVrf(draft: Draft, value: Attributes): void {
   value.nested((inner) => {
     if (inner.type === IFLA_VRF_TABLE) draft.vrfTable = inner.u32()
   })
+}
+
+function readSettings(draft: Draft, settings: Attributes): void {
+  const at = 4 * (SRC_VMARK - 1)
+  if (settings.type === IFLA_INET_CONF && settings.length >= at + 4) {
+    const value = settings.u32(at)
+    if (value !== 0) draft.srcValidMark = value
+  }
 }
 
 /** A parent with this link's own index is none (a tunnel says so), and one of another namespace means nothing here. */
@@ -121,4 +137,14 @@ export function setLinkGroup(index: number, group: number): Request {
   const payload = new Payload(HEADER)
   payload.header.writeInt32LE(index, 4)
   return { type: RTM.SETLINK, flags: NLM_F.ACK, payload: payload.u32(IFLA.GROUP, group).finish() }
+}
+
+/** `sysctl net.ipv4.conf.NAME.src_valid_mark=VALUE`, by netlink: a hardened unit can't write to /proc/sys. */
+export function setSrcValidMark(index: number, value: number): Request {
+  const payload = new Payload(HEADER)
+  payload.header.writeInt32LE(index, 4)
+  payload.nested(IFLA.AF_SPEC, () =>
+    payload.nested(AF.INET, () => payload.nested(IFLA_INET_CONF, () => payload.u32(SRC_VMARK, value))),
+  )
+  return { type: RTM.SETLINK, flags: NLM_F.ACK, payload: payload.finish() }
 }

@@ -59,8 +59,8 @@ export class RequestSocket {
     return runBatch(this.#exchange, requests)
   }
 
-  dump<T>(type: number, payload: Buffer, decode: (payload: Buffer) => T | undefined): Dump<T> {
-    return runDump(this.#exchange, type, payload, decode)
+  dump<T>(type: number, payload: Buffer, decode: (payload: Buffer) => T | undefined, answer?: number): Dump<T> {
+    return runDump(this.#exchange, type, payload, decode, answer)
   }
 
   links(): Dump<Link> {

@@ -6,7 +6,8 @@ const AF_NETLINK = 16
 const SOCK_RAW = 3
 const SOCK_CLOEXEC = 0o2000000
 const SOCK_NONBLOCK = 0o4000
-const NETLINK_ROUTE = 0
+/** Protocols of netlink(7). */
+export const NETLINK_PROTOCOL = { ROUTE: 0, NETFILTER: 12 } as const
 const MSG_TRUNC = 0x20
 const POLLIN = 1
 const EINTR = 4
@@ -26,13 +27,15 @@ const RECEIVE_BYTES = 64 * 1024
 const RECEIVE_QUEUE_BYTES = 4 * 1024 * 1024
 
 export interface NetlinkSocketOptions {
+  /** One of NETLINK_PROTOCOL; rtnetlink where it is not given. */
+  readonly protocol?: number
   /** Multicast groups (RTNLGRP) to hear. A kernel that does not know one leaves it out. */
   readonly groups?: readonly number[]
   /** Bytes that may wait before events are lost; without CAP_NET_ADMIN the kernel's net.core.rmem_max caps it. */
   readonly receiveQueueBytes?: number
 }
 
-/** An rtnetlink socket in the network namespace of the thread that opens it. */
+/** A netlink socket in the network namespace of the thread that opens it. */
 export class NetlinkSocket implements Transport {
   readonly fd: number
   readonly portId: number
@@ -59,7 +62,8 @@ export class NetlinkSocket implements Transport {
 
   /** Throws a NetlinkError where the kernel refuses. */
   static open(options: NetlinkSocketOptions = {}): NetlinkSocket {
-    const fd = check('socket', libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE))
+    const { protocol = NETLINK_PROTOCOL.ROUTE } = options
+    const fd = check('socket', libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol))
     try {
       return new NetlinkSocket(fd, options)
     } catch (error) {

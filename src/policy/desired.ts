@@ -6,6 +6,7 @@ import { type Addressing, noAddressing, wantedAddressing } from './addressing.ts
 import { delegatedPrefixes } from './delegated.ts'
 import { type Eni, type PassedOver, selectEnis } from './enis.ts'
 import { chooseGateway, type EniFamily, type Gateway } from './gateway.ts'
+import { desiredMarking, type Marking, noMarking } from './marking.ts'
 import { eniFamily } from './onlink.ts'
 import { isOurRoute } from './ownership.ts'
 import { type WantedRoute, wantedRoutes } from './routes.ts'
@@ -43,6 +44,7 @@ export interface Desired {
   readonly addressing: Addressing
   readonly enis: readonly EniPlan[]
   readonly passedOver: readonly PassedOver[]
+  readonly marking: Marking
 }
 
 /** What the kernel should hold of ours where there is nothing to do, or everything is to go. */
@@ -56,6 +58,7 @@ export const nothingDesired: Desired = {
   addressing: noAddressing,
   enis: [],
   passedOver: [],
+  marking: noMarking,
 }
 
 /** Decides, from the kernel as it is and the configuration alone, what the kernel should hold. */
@@ -71,20 +74,29 @@ export function desiredState(snapshot: Snapshot, settings: Settings, remembered:
   }))
   const world = { snapshot, settings, parts, mainRoutes: snapshot.routes.filter((route) => route.table === table.main) }
   const plans = parts.map((part) => planEni(world, part, tables.get(part.eni.link.index)?.table))
+  const marking = desiredMarking(
+    snapshot,
+    plans.map(({ plan }) => plan),
+    settings,
+  )
   const { linkGroup } = settings.numbers
   return {
     active: true,
     groups: new Map(linkGroup === 0 ? [] : enis.map(({ link }) => [link.index, linkGroup])),
     routes: plans.flatMap(({ routes }) => routes),
-    rules: wantedRules(
-      plans.flatMap(({ holdings }) => holdings),
-      settings.numbers,
-    ),
+    rules: [
+      ...wantedRules(
+        plans.flatMap(({ holdings }) => holdings),
+        settings.numbers,
+      ),
+      ...marking.rules,
+    ],
     tables,
     starved: parts.some((part) => isStarved(part, tables)),
     addressing: wantedAddressing(enis, snapshot, settings),
     enis: plans.map(({ plan }) => plan),
     passedOver,
+    marking,
   }
 }
 

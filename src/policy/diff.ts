@@ -3,6 +3,7 @@ import { type Route, routeIdentity, routeKey } from '../state/route.ts'
 import { ruleKey } from '../state/rule.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import type { Desired } from './desired.ts'
+import { diffMarking } from './marking-diff.ts'
 import { inOrder } from './order.ts'
 import { isOurRoute, isOurRule, mayHaveGrouped, ourGroups } from './ownership.ts'
 import type { Settings } from './settings.ts'
@@ -17,6 +18,7 @@ export function diff(snapshot: Snapshot, desired: Desired, settings: Settings): 
       ...diffAddressing(desired),
       ...diffRoutes(snapshot, desired, settings),
       ...diffRules(snapshot, desired, settings),
+      ...diffMarking(snapshot, desired, settings),
     ],
     settings,
   )

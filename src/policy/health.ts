@@ -45,6 +45,8 @@ export function problems({ snapshot, desired, outcomes, refusals }: Evidence, se
     ...conflicts(snapshot, desired, settings).map(
       ({ object, problem, remedy }): Problem => ({ severity: 'warning', problem: `${object}: ${problem}`, remedy }),
     ),
+    ...desired.marking.refused.map((refused): Problem => ({ severity: 'error', ...refused })),
+    ...blindness(snapshot),
     ...settings.knowledge.troubles,
     ...differences(snapshot, desired, settings).flatMap((difference) =>
       explainDifference(difference, settings).map(
@@ -68,6 +70,11 @@ export function problems({ snapshot, desired, outcomes, refusals }: Evidence, se
     ),
   ]
   return found.sort((a, b) => Number(a.severity === 'warning') - Number(b.severity === 'warning'))
+}
+
+function blindness({ marking }: Snapshot): Problem[] {
+  const { unavailable } = marking ?? {}
+  return unavailable?.blind ? [{ severity: 'warning', problem: unavailable.problem, remedy: unavailable.remedy }] : []
 }
 
 /** Outcomes of one cause are one problem, however many addresses and destinations it hits. */

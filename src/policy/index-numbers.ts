@@ -5,7 +5,8 @@ import { bandSize, type Numbers } from './settings.ts'
  * The priorities of the index, within the band:
  *
  *     0-2          the plain form
- *     3-…          sections, by the length of their prefix: three numbers each
+ *     3-5          marks (marking.ts)
+ *     6-…          sections, by the length of their prefix: three numbers each
  *     …            buckets: two numbers each
  *     barrier      nothing falls from the buckets into the ENIs
  *     …-998        ENIs: three numbers each
@@ -25,7 +26,7 @@ export const eniSlots = 64
 const perSection = 3
 const perBucket = 2
 const perEni = 3
-const firstSection = 3
+const firstSection = 6
 const end = bandSize.priority - 1
 const firstEni = end - perEni * eniSlots
 const barrier = firstEni - 1
@@ -53,7 +54,7 @@ function startsOf(slots: readonly number[]): number[] {
   return starts
 }
 
-/** Where the part of a rule is in the index; `plain` for the three priorities of the plain form. */
+/** Where the part of a rule is in the index; `plain` for the priorities of the plain form, and marks. */
 export type Part = 'plain' | 'search' | 'eni' | 'end'
 
 export const partOf = (numbers: Numbers, priority: number): Part => {

@@ -13,6 +13,8 @@ export interface Interest {
   readonly tables: readonly number[]
   /** Every route with one of these protocol numbers, wherever it is. */
   readonly protocols: readonly number[]
+  /** Our nftables table and what others do with marks; else only a table of ours that should not be there. */
+  readonly marking: boolean
 }
 
 /**
@@ -41,6 +43,7 @@ export function interestOf(
     mainThrough: active ? enis.map(({ link }) => link.index) : [],
     tables: [...new Set([...named, ...given, ...slots, ...free])],
     protocols: thorough ? ourInterest(settings).protocols : [],
+    marking: active && settings.markMask !== undefined,
   }
 }
 
@@ -55,4 +58,5 @@ export const ourInterest = (settings: Settings): Interest => ({
   mainThrough: [],
   tables: [],
   protocols: [...new Set(everyNumbers(settings).map(({ protocol }) => protocol))],
+  marking: false,
 })

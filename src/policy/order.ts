@@ -50,6 +50,11 @@ function placeOf(change: Change, settings: Settings): number {
       return 3 + routePlace(change.route)
     case 'rule':
       return 10 + rulePlace(change.rule, settings)
+    case 'src_valid_mark':
+      return 41_000
+    // Last to come and first to go: no packet has a mark that nobody asks for.
+    case 'nft':
+      return 42_000
   }
 }
 

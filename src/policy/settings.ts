@@ -23,6 +23,8 @@ export interface Settings {
   readonly knowledge: Knowledge
   /** imds: bare ENIs get the addresses that the metadata lists. */
   readonly addressing: 'observe' | 'imds'
+  /** Bits of the packet and connection mark for forwarded connections; undefined: they are left alone. */
+  readonly markMask?: number
 }
 
 export const inTableBand = (numbers: Numbers, table: number): boolean =>
@@ -31,9 +33,12 @@ export const inTableBand = (numbers: Numbers, table: number): boolean =>
 export const inPriorityBand = (numbers: Numbers, priority: number): boolean =>
   priority >= numbers.priorityBase && priority < numbers.priorityBase + bandSize.priority
 
-/** Priorities of the three rules of an address, in the order in which the kernel asks them. */
+/** Priorities of our rules, in the order in which the kernel asks them: three of an address, then those of marks. */
 export const priorities = (numbers: Numbers) => ({
   main: numbers.priorityBase,
   source: numbers.priorityBase + 1,
   device: numbers.priorityBase + 2,
+  marked: numbers.priorityBase + 3,
+  arrival: numbers.priorityBase + 4,
+  reply: numbers.priorityBase + 5,
 })

@@ -1,5 +1,6 @@
 import { type Address, addressKey, formatLinkAddress } from './address.ts'
 import { type Link, linkWord } from './link.ts'
+import { type MarkTable, markTableKey, markTableName, markTableText } from './marking.ts'
 import { formatRoute, type Route, routeIdentity } from './route.ts'
 import { formatRule, type Rule, ruleKey } from './rule.ts'
 
@@ -19,6 +20,19 @@ export type Change =
     }
   | { readonly op: 'set'; readonly kind: 'up'; readonly link: Link; readonly cause: Cause }
   | { readonly op: 'add' | 'delete'; readonly kind: 'address'; readonly address: Address; readonly cause: Cause }
+  | {
+      readonly op: 'set' | 'reset'
+      readonly kind: 'src_valid_mark'
+      readonly link: Link
+      readonly value: number
+      readonly cause: Cause
+    }
+  | {
+      readonly op: 'add' | 'replace' | 'delete'
+      readonly kind: 'nft'
+      readonly table: MarkTable
+      readonly cause: Cause
+    }
 
 /** Names the object that a change is about: a rule, a route, an address, a link's group or state, in every detail. */
 export function objectKey(change: Change): string {
@@ -33,15 +47,21 @@ export function objectKey(change: Change): string {
       return `link ${change.link.index} up`
     case 'address':
       return addressKey(change.address)
+    case 'src_valid_mark':
+      return srcValidMarkKey(change.link.index, change.value)
+    case 'nft':
+      return markTableKey(change.table)
   }
 }
+
+export const srcValidMarkKey = (linkIndex: number, value: number): string => `link ${linkIndex} src_valid_mark ${value}`
 
 export const groupKey = (linkIndex: number, group: number): string => `link ${linkIndex} group ${group}`
 
 /** A change that does the same again has the same key. */
 export const changeKey = (change: Change): string => `${change.op} ${objectKey(change)}`
 
-/** The `ip` command that a person would type for the change. */
+/** The `ip`, `sysctl` or `nft` command that a person would type for the change. */
 export function formatChange(change: Change, linkName: (index: number) => string): string {
   switch (change.kind) {
     case 'rule':
@@ -58,8 +78,16 @@ export function formatChange(change: Change, linkName: (index: number) => string
       return change.op === 'add'
         ? `ip address add ${formatLinkAddress(change.address, linkName)}`
         : `ip address del ${change.address.address}/${change.address.onLink.length} dev ${linkWord(linkName(change.address.linkIndex))}`
+    case 'src_valid_mark':
+      return `sysctl -w ${sysctlKey(change.link.name)}=${change.value}`
+    case 'nft':
+      return `nft ${change.op === 'delete' ? `delete table inet ${markTableName}` : `'${markTableText(change.table)}'`}`
   }
 }
+
+/** Slashes where a dot is part of the link's name (sysctl.d(5)). */
+const sysctlKey = (name: string): string =>
+  /^[\w-]+$/.test(name) ? `net.ipv4.conf.${name}.src_valid_mark` : `net/ipv4/conf/${linkWord(name)}/src_valid_mark`
 
 /** What becomes of the object, in the audit's words and the metrics'. */
 export const actionOf = ({ op }: Change): 'add' | 'replace' | 'delete' =>

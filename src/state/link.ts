@@ -25,4 +25,9 @@ export interface Link {
   readonly vrfTable?: number
   /** Index of the link that this one is a child of (VLAN, macvlan); undefined where the other end is another namespace. */
   readonly parent?: number
+  /**
+   * `net.ipv4.conf.NAME.src_valid_mark`: rp_filter minds the packet mark. The kernel keeps any number, and takes all but 0
+   * for yes. Undefined is 0.
+   */
+  readonly srcValidMark?: number
 }

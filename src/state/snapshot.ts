@@ -1,5 +1,6 @@
 import type { Address } from './address.ts'
 import type { Link } from './link.ts'
+import type { MarkingSight } from './marking.ts'
 import type { Route } from './route.ts'
 import type { Rule } from './rule.ts'
 
@@ -16,6 +17,8 @@ export interface Snapshot {
   readonly tables: readonly number[]
   /** Other programs wrote rules or routes all through the dump: something may be missing, nothing is made up. */
   readonly torn: boolean
+  /** Netfilter, where the look asked for it or a table of ours is there. */
+  readonly marking?: MarkingSight
 }
 
 /** Links by index. */

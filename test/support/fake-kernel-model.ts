@@ -5,6 +5,7 @@ import type { Question } from '../../src/policy/questions.ts'
 import { type Address, addressKey } from '../../src/state/address.ts'
 import type { Change } from '../../src/state/change.ts'
 import { familyOf } from '../../src/state/ip.ts'
+import type { Link } from '../../src/state/link.ts'
 import { contains } from '../../src/state/prefix.ts'
 import { type Route, routeIdentity, routeKey, table } from '../../src/state/route.ts'
 import { type Rule, ruleKey, selectorKey } from '../../src/state/rule.ts'
@@ -24,11 +25,15 @@ const refused = (code: string, message: string): ChangeResult => ({ done: false,
 export function applyChange(snapshot: Snapshot, change: Change): Step {
   switch (change.kind) {
     case 'link':
-      return setGroup(snapshot, change.link.index, change.group)
+      return setLink(snapshot, change.link.index, { group: change.group })
     case 'up':
       return setUp(snapshot, change.link.index)
     case 'address':
       return change.op === 'add' ? addAddress(snapshot, change.address) : deleteAddress(snapshot, change.address)
+    case 'src_valid_mark':
+      return setLink(snapshot, change.link.index, { srcValidMark: change.value })
+    case 'nft':
+      return setTable(snapshot, change)
     case 'rule':
       return change.op === 'add' ? addRule(snapshot, change.rule) : deleteRule(snapshot, change.rule)
     case 'route':
@@ -45,10 +50,15 @@ export function applyAll(snapshot: Snapshot, changes: readonly Change[]): { snap
   return { snapshot: steps.at(-1)?.snapshot ?? snapshot, steps }
 }
 
-function setGroup(snapshot: Snapshot, index: number, group: number): Step {
+function setTable(snapshot: Snapshot, { op, table }: Extract<Change, { kind: 'nft' }>): Step {
+  const uses = snapshot.marking?.uses ?? []
+  return { snapshot: { ...snapshot, marking: op === 'delete' ? { uses } : { uses, table } }, result: done }
+}
+
+function setLink(snapshot: Snapshot, index: number, change: Partial<Link>): Step {
   return snapshot.links.some((link) => link.index === index)
     ? {
-        snapshot: { ...snapshot, links: snapshot.links.map((l) => (l.index === index ? { ...l, group } : l)) },
+        snapshot: { ...snapshot, links: snapshot.links.map((l) => (l.index === index ? { ...l, ...change } : l)) },
         result: done,
       }
     : { snapshot, result: already }

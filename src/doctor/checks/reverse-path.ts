@@ -38,7 +38,7 @@ function strictWithRedirection(evidence: Evidence, kernel: KernelState): Finding
     return []
   }
   const connmark = String(evidence.config.routing.containers) === 'connmark'
-  const valid = links.every((link) => effectiveSysctl(evidence.files, link, 'src_valid_mark') === 1)
+  const valid = links.every((link) => (effectiveSysctl(evidence.files, link, 'src_valid_mark') ?? 0) > 0)
   if (connmark && valid) {
     return []
   }

@@ -12,6 +12,7 @@ priority-base = 20000
 protocol = 213
 link-group = 20000            # 0 = leave link groups alone
 containers = "off"
+container-mark-mask = 0x7f000000
 on-stop = "keep"
 [addresses]
 mode = "observe"
@@ -32,6 +33,7 @@ const defaults = {
     protocol: 213,
     'link-group': 20_000,
     containers: 'off',
+    'container-mark-mask': 0x7f000000,
     'on-stop': 'keep',
   },
   addresses: { mode: 'observe' },

@@ -22,6 +22,7 @@ describe('interestOf', () => {
     expect(interest('link eth0 driver ena', new Map(), settings('', [{ numbers: old, include: [] }]))).toEqual({
       mainThrough: [],
       tables: [],
+      marking: false,
       protocols: [213, 214],
     })
   })

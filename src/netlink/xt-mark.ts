@@ -1,0 +1,28 @@
+/** A match or target of iptables, with the struct that it is configured by. */
+export interface XtPart {
+  readonly kind: 'match' | 'target'
+  readonly name: string
+  readonly info: Buffer
+}
+
+/** XT_CONNMARK_SET (linux/netfilter/xt_connmark.h): the others copy between both marks. */
+const CONNMARK_SET = 0
+
+/**
+ * Bits of a mark that the part compares or changes (linux/netfilter/xt_mark.h, xt_connmark.h; all numbers in the byte
+ * order of the machine).
+ */
+export function bitsTouched({ kind, name, info }: XtPart): number {
+  const word = (i: number) => (info.length >= 4 * i + 4 ? info.readUInt32LE(4 * i) : 0)
+  if (kind === 'match') {
+    return name === 'mark' || name === 'connmark' ? word(1) : 0
+  }
+  if (name === 'MARK') {
+    return (word(0) | word(1)) >>> 0
+  }
+  if (name === 'CONNMARK') {
+    const copied = info[12] === CONNMARK_SET ? 0 : word(2)
+    return (word(0) | word(1) | copied) >>> 0
+  }
+  return 0
+}

@@ -1,0 +1,47 @@
+import { linkWord } from '../state/link.ts'
+import { hex, type MarkTable } from '../state/marking.ts'
+
+/** The marks of one ENI, both inside the mask. */
+export interface EniMarks {
+  readonly link: string
+  readonly index: number
+  /** Of its connections, and of their replies. */
+  readonly reply: number
+  /** Of packets that came in by it and were redirected. */
+  readonly arrival: number
+}
+
+/**
+ * The table that ties a forwarded connection to the ENI it came in on. `forward` notes the ENI in the connection's mark;
+ * `prerouting` copies it to replies, whichever link they come from, before they are routed. Redirected IPv4 packets are
+ * marked as they come in too: strict rp_filter asks for the way back from the address that they were redirected to, which
+ * no rule by source knows. That comes after DNAT (-100), so what stays on the host is not touched at all.
+ */
+export function markTable(marks: readonly EniMarks[], mask: number): MarkTable {
+  const kept = hex(~mask)
+  const set = (what: 'ct' | 'meta', mark: number) => `${what} mark set ${what} mark & ${kept} | ${hex(mark)}`
+  const byLink = (chain: string) =>
+    `iif vmap ${mapping(marks.map(({ link, index }, i) => [linkKey(link, index), `${chain}-${i}`]))}`
+  const byMark = `ct mark & ${hex(mask)} vmap ${mapping(marks.map(({ reply }, i) => [hex(reply), `reply-${i}`]))}`
+  return {
+    chains: [
+      ...marks.flatMap(({ reply, arrival }, i) => [
+        `chain arrival-${i} { ${set('meta', arrival)}; }`,
+        `chain reply-${i} { ${set('meta', reply)}; }`,
+        `chain note-${i} { ct mark & ${hex(mask)} != ${hex(reply)} ${set('ct', reply)}; }`,
+      ]),
+      `chain prerouting { type filter hook prerouting priority -90; policy accept; ct direction reply ${byMark}; ct direction original ct status dnat meta nfproto ipv4 ${byLink('arrival')}; }`,
+      `chain forward { type filter hook forward priority -150; policy accept; ct direction original ${byLink('note')}; }`,
+    ],
+  }
+}
+
+/** nft has no escape inside its quotes: a link whose name is more than a word goes by its number. */
+const linkKey = (name: string, index: number): string => (linkWord(name) === name ? `"${name}"` : String(index))
+
+/** Sorted: the kernel gives the elements back in an order of its own. */
+const mapping = (entries: readonly (readonly [string, string])[]): string =>
+  `{ ${entries
+    .map(([key, chain]) => `${key} : goto ${chain}`)
+    .sort()
+    .join(', ')} }`
