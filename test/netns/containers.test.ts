@@ -172,8 +172,8 @@ describe('marks', () => {
     const [file, ...args] = command.split(' ') as [string, ...string[]]
     await vpc.instance.exec(file, args, input)
     await expect.poll(() => tables(vpc), { timeout: 3000 }).not.toContain('table inet eni-routed')
-    expect(await vpc.instance.ip('rule')).not.toContain('/0x7e000000')
-    expect(await srcValidMark(vpc, 'eth1')).toBe('0')
+    await expect.poll(() => vpc.instance.ip('rule')).not.toContain('/0x7e000000')
+    await expect.poll(() => srcValidMark(vpc, 'eth1')).toBe('0')
     const { code, stdout } = await cli(vpc, ['check'], connmark)
     expect(code).toBe(1)
     expect(stdout).toContain('are in use by')
