@@ -10,7 +10,7 @@ const environment = { PATH: '/usr/sbin:/sbin:/usr/bin:/bin', LC_ALL: 'C' }
  * undefined where none of the tools may look.
  */
 export function readRedirections(): Redirection[] | undefined {
-  const nft = output('nft', ['list', 'ruleset'])
+  const nft = output('nft', ['--terse', 'list', 'ruleset'])
   const legacy = (['iptables-legacy-save', 'ip6tables-legacy-save'] as const).map((tool, i) => ({
     family: i === 0 ? (4 as const) : (6 as const),
     text: output(tool, ['-t', 'nat']),

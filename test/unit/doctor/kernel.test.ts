@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { defaults } from '../../../src/config/defaults.ts'
 import { findingsOf, type Given, twoEnis } from '../../support/doctor.ts'
 
 interface Row extends Given {
@@ -12,6 +13,8 @@ const sysctl = (family: 4 | 6, link: string, key: string, value: number) => ({
 const openPort = { family: 4, text: 'tcp dport 80 dnat to 172.17.0.2', addresses: [] } as const
 const ipv6 = 'addr fd00::1/64 dev eth0\naddr fd00::2/64 dev eth1\n'
 
+const connmark = { ...defaults, routing: { ...defaults.routing, containers: 'connmark' as never } }
+const conntrack = { 'proc/sys/net/netfilter/nf_conntrack_max': '65536\n' }
 const silence = { endpoint: 'http://169.254.169.254', token: 'timeout', bare: 'timeout' }
 const veths = twoEnis.replaceAll('driver ena', 'type veth')
 const withOurs = `${twoEnis}rule priority 20001 from 172.31.0.218 lookup 20001 protocol 213\n`
@@ -20,6 +23,12 @@ const table101 = 'route default via 172.31.0.1 dev eth1 table 101\nroute 172.31.
 describe('silent about', () => {
   test.each<Row>([
     { name: 'two ENIs' },
+    { name: 'published ports with connmark', files: conntrack, other: { config: connmark, redirections: [openPort] } },
+    {
+      name: 'strict rp_filter with connmark and src_valid_mark',
+      files: { ...conntrack, ...sysctl(4, 'all', 'rp_filter', 1), ...sysctl(4, 'all', 'src_valid_mark', 1) },
+      other: { config: connmark, redirections: [openPort] },
+    },
     { name: 'a delegated prefix behind a bridge', kernel: `${twoEnis}${bridge}route 172.31.5.0/28 dev docker0` },
     {
       name: 'main first, then a table, as a VPN has it',
@@ -129,6 +138,19 @@ interface Fault extends Row {
 
 describe('found:', () => {
   test.each<Fault>([
+    {
+      name: 'connmark with strict rp_filter and without src_valid_mark',
+      files: { ...conntrack, ...sysctl(4, 'eth1', 'rp_filter', 1), ...sysctl(4, 'all', 'src_valid_mark', 0) },
+      other: { config: connmark, redirections: [openPort] },
+      finds: ['rp-filter-dnat'],
+      says: 'net.ipv4.conf.all.src_valid_mark=1',
+    },
+    {
+      name: 'connmark without connection tracking',
+      other: { config: connmark },
+      finds: ['conntrack-missing'],
+      says: 'modprobe nf_conntrack',
+    },
     {
       name: 'two tables for one address',
       kernel: `${twoEnis}${table101}${table101.replaceAll('101', '102')}rule priority 9 from 172.31.0.218 lookup 101\nrule priority 10 from 172.31.0.218 lookup 102`,
