@@ -38,7 +38,7 @@ describe.skipIf(unprivileged)('events of the kernel', () => {
     return { listener, batches, events: () => batches.flatMap(({ events }) => events) }
   }
   const until = async (condition: () => boolean) => {
-    for (let i = 0; i < 200 && !condition(); i++) await sleep(5)
+    for (let i = 0; i < 2_000 && !condition(); i++) await sleep(5)
     expect(condition()).toBe(true)
   }
 

@@ -132,7 +132,7 @@ describe('a VPC without IPv6', () => {
   test('has none, not even link-local', async ({ vpc }) => {
     await vpc.attach({ ...eth0, addresses: ['172.31.15.216/20'] })
     expect(await vpc.instance.ip('-6 address show')).toBe('')
-    expect(await vpc.outside.tcp('172.31.15.216')).toMatchObject({ ok: true })
+    expect(await vpc.outside.tcp('172.31.15.216', { timeoutMs: 5000 })).toMatchObject({ ok: true })
     expect(await vpc.instance.exec('sysctl', ['-n', 'net.ipv4.conf.eth0.rp_filter'])).toBe('1\n')
   })
 })
