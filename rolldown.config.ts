@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'rolldown'
 
-const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as { version: string }
+const manifest = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as { version: string }
+// Packages name their commit, and may rehearse another version; a build by hand has none.
+const { ENI_ROUTED_VERSION: version = manifest.version, ENI_ROUTED_COMMIT: commit = '' } = process.env
 
 export default defineConfig({
   input: 'src/main.ts',
@@ -18,6 +20,6 @@ export default defineConfig({
       },
     },
   ],
-  transform: { define: { VERSION: JSON.stringify(version) } },
+  transform: { define: { VERSION: JSON.stringify(version), COMMIT: JSON.stringify(commit) } },
   output: { dir: 'dist', format: 'cjs', sourcemap: true, entryFileNames: '[name].js', cleanDir: true },
 })

@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
-  define: { VERSION: JSON.stringify('0.0.0-test') },
+  define: { VERSION: JSON.stringify('0.0.0-test'), COMMIT: JSON.stringify('') },
   test: {
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },

@@ -111,13 +111,13 @@ export class Daemon {
     this.#lookThoroughly('the configuration was read again', 'configuration')
   }
 
-  /** Ends the watch; leaves the routing in place or takes it away, as configured. */
-  stop(): void {
+  /** Ends the watch; leaves the routing in place, for another daemon in any case, or takes it away, as configured. */
+  stop({ handOver = false } = {}): void {
     this.#rhythm.stop()
     this.#health.stop()
     this.#informant?.stop()
     try {
-      if (this.#config.routing['on-stop'] === 'remove') {
+      if (this.#config.routing['on-stop'] === 'remove' && !handOver) {
         this.#remove()
       }
     } finally {

@@ -11,8 +11,13 @@ const tools = {
   nft: { apt: 'nftables', dnf: 'nftables' },
   ping: { apt: 'iputils-ping', dnf: 'iputils' },
   'iptables-nft': { apt: 'iptables', dnf: 'iptables-nft' },
+  'dpkg-deb': { apt: 'dpkg', dnf: 'dpkg' },
+  rpmbuild: { apt: 'rpm', dnf: 'rpm-build' },
+  'x86_64-linux-gnu-strip': { apt: 'binutils-x86-64-linux-gnu', dnf: 'binutils-x86_64-linux-gnu' },
+  'aarch64-linux-gnu-strip': { apt: 'binutils-aarch64-linux-gnu', dnf: 'binutils-aarch64-linux-gnu' },
 }
-const needed = { run: [], demo: ['ip', 'nft', 'ping'], test: ['ip', 'nft', 'ping', 'iptables-nft'] }
+const packagers = ['dpkg-deb', 'rpmbuild', 'x86_64-linux-gnu-strip', 'aarch64-linux-gnu-strip']
+const needed = { run: [], demo: ['ip', 'nft', 'ping'], test: ['ip', 'nft', 'ping', 'iptables-nft'], package: packagers }
 
 const stamp = 'node_modules/.eni-routed-lock'
 

@@ -193,7 +193,7 @@ export async function parseArguments(argv: readonly string[]): Promise<number> {
   }
 }
 
-function createProgram(finish: (code: number) => void): Command {
+export function createProgram(finish: (code: number) => void): Command {
   const program = new Command('eni-routed')
     .description(
       'Keeps policy routing right on hosts with several EC2 network interfaces: every reply leaves by the interface that owns its source address.',

@@ -16,7 +16,7 @@ import { Service } from '../systemd/service.ts'
 import { version } from '../version.ts'
 import type { CommonOptions } from './session.ts'
 
-/** Runs the daemon in the foreground until SIGTERM or SIGINT. */
+/** Runs the daemon in the foreground until SIGTERM or SIGINT, or until SIGUSR2 hands the routing over to another daemon. */
 export async function run(options: CommonOptions): Promise<number> {
   const config = await loadConfig(options.config)
   requireNetAdmin('run')
@@ -56,7 +56,7 @@ export async function run(options: CommonOptions): Promise<number> {
   const signal = await stopped
   service.stopping()
   log.info({ event: 'stop', signal }, `stopping on ${signal}`)
-  daemon.stop()
+  daemon.stop({ handOver: signal === handOver })
   server.close()
   exposition.close()
   unlock()
@@ -79,9 +79,12 @@ async function reload(options: CommonOptions, log: Log): Promise<{ next?: Config
   return { next: config }
 }
 
+/** The unit's RestartKillSignal=: systemd tells a restart from a stop, and the daemon can't. */
+const handOver = 'SIGUSR2'
+
 const stopSignal = (): Promise<NodeJS.Signals> =>
   new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    for (const signal of ['SIGTERM', 'SIGINT', handOver] as const) {
       process.once(signal, () => resolve(signal))
     }
   })

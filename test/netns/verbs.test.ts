@@ -202,6 +202,15 @@ describe('the daemon', () => {
     expect(await everything(vpc)).toBe(before)
   })
 
+  test('leaves the routing in place at a restart whatever on-stop says', async ({ vpc }) => {
+    await attachBoth(vpc)
+    const daemon = await startDaemon(vpc, `${labConfig}[routing]\non-stop = "remove"\n`)
+    const before = await everything(vpc)
+    daemon.process.kill('SIGUSR2')
+    expect(await once(daemon.process, 'exit')).toEqual([0, null])
+    expect(await everything(vpc)).toBe(before)
+  })
+
   test('of one namespace has nothing to do with that of another', async ({ vpc }) => {
     await attachBoth(vpc)
     const other = await Vpc.create()

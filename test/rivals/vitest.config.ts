@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 /** Real rivals in a guest. Not part of `npm test`: it takes minutes, and its packages come from Debian. */
 export default defineConfig({
-  define: { VERSION: JSON.stringify('0.0.0-test') },
+  define: { VERSION: JSON.stringify('0.0.0-test'), COMMIT: JSON.stringify('') },
   test: {
     name: 'rivals',
     include: ['test/rivals/**/*.test.ts'],

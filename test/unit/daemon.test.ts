@@ -395,4 +395,12 @@ describe('stopped', () => {
     expect(messages('change')).toHaveLength(2 * count)
     expect(messages('removed')).toEqual(['the routing was taken away'])
   })
+
+  test('it leaves the routing to the daemon that takes over, whatever it is told', () => {
+    const { kernel, daemon, messages } = running(host + eth1, '[routing]\non-stop = "remove"')
+    const before = ours(kernel)
+    daemon.stop({ handOver: true })
+    expect(ours(kernel)).toEqual(before)
+    expect(messages('removed')).toEqual([])
+  })
 })

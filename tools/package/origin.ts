@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs'
+import { run } from './command.ts'
+
+/** What a package is made of: it decides every byte. */
+export interface Origin {
+  readonly name: string
+  readonly version: string
+  /** Of the package itself: 1, or more where the same version is packaged again. */
+  readonly release: string
+  readonly summary: string
+  readonly commit: string
+  /** Seconds since 1970: the commit's. Nothing inside is younger. */
+  readonly epoch: number
+}
+
+/** The version of package.json, at the commit that is checked out. */
+export function origin(release: string, version?: string): Origin {
+  const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
+    name: string
+    version: string
+    description: string
+  }
+  const [commit, epoch] = run('git', ['log', '-1', '--format=%H %ct']).trim().split(' ') as [string, string]
+  const changed = run('git', ['status', '--porcelain', '--untracked-files=no']) !== ''
+  if (changed) {
+    process.stderr.write('package: files differ from the commit; the packages say so\n')
+  }
+  return {
+    name: manifest.name,
+    version: version ?? manifest.version,
+    release,
+    summary: manifest.description,
+    commit: changed ? `${commit}-changed` : commit,
+    epoch: Number(epoch),
+  }
+}
+
+/** Seconds since 1970 as Debian's changelogs and mails have it (RFC 5322). */
+export const mailDate = (epoch: number): string => new Date(epoch * 1000).toUTCString().replace('GMT', '+0000')
