@@ -72,7 +72,7 @@ Maintainer: ${maintainer}
 Installed-Size: ${size}
 Pre-Depends: init-system-helpers (>= 1.54~)
 Depends: libc6 (>= 2.28), libgcc-s1 (>= 3.4), libstdc++6 (>= 6), libsystemd0 (>= 240)
-Suggests: iproute2
+Suggests: iproute2, libnftables1
 Section: net
 Priority: optional
 Description: policy routing for hosts with several EC2 network interfaces
