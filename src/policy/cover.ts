@@ -1,16 +1,29 @@
 import { addressBits, familyOf, parseAddress } from '../state/ip.ts'
-import type { Prefix } from '../state/prefix.ts'
+import { type Prefix, prefixKey } from '../state/prefix.ts'
 import { digitBits } from './index-numbers.ts'
 
 /** A prefix, and its address as hexadecimal digits: by them prefixes are sorted, compared and parted. */
-export interface Block {
+export class Block {
   readonly prefix: Prefix
   readonly digits: string
+  #whole: Block | undefined
+
+  constructor(prefix: Prefix, digits: string) {
+    this.prefix = prefix
+    this.digits = digits
+  }
+
+  /** The block that this one is the lower half of. */
+  get whole(): Block {
+    const { address, length } = this.prefix
+    this.#whole ??= new Block({ address, length: length - 1 }, this.digits)
+    return this.#whole
+  }
 }
 
-const blocks = new WeakMap<Prefix, Block>()
-/** Of the lower half of a block, that block. */
-const wholes = new WeakMap<Block, Block>()
+/** Blocks of earlier passes, by prefix. Not a WeakMap: the collector would look through all of it again and again. */
+const blocks = new Map<string, Block>()
+const kept = 50_000
 
 /** The fewest prefixes that hold these and not an address more, in ascending order. */
 export function cover(sources: readonly Prefix[]): Block[] {
@@ -48,7 +61,7 @@ function joinHalves(covered: Block[]): void {
     if (!upper || !areHalves(lower, upper)) {
       return
     }
-    covered.splice(-2, 2, wholeOf(lower))
+    covered.splice(-2, 2, lower.whole)
   }
 }
 
@@ -66,22 +79,18 @@ function areHalves(lower: Block, upper: Block): boolean {
   )
 }
 
-function wholeOf(lower: Block): Block {
-  const known = wholes.get(lower)
-  const { address, length } = lower.prefix
-  const whole = known ?? { prefix: { address, length: length - 1 }, digits: lower.digits }
-  wholes.set(lower, whole)
-  return whole
-}
-
 function blockOf(prefix: Prefix): Block {
-  const known = blocks.get(prefix)
+  const key = prefixKey(prefix)
+  const known = blocks.get(key)
   if (known) {
     return known
   }
+  if (blocks.size >= kept) {
+    blocks.clear()
+  }
   const bytes = parseAddress(prefix.address) ?? new Uint8Array(addressBits(familyOf(prefix.address)) / 8)
-  const block = { prefix, digits: Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('') }
-  blocks.set(prefix, block)
+  const block = new Block(prefix, Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(''))
+  blocks.set(key, block)
   return block
 }
 

@@ -27,7 +27,7 @@ export class IndexRules {
   readonly #family: Family
   readonly #numbers: Numbers
   readonly #made = new Map<string, WantedRule>()
-  readonly #addresses = new WeakMap<Block, WantedRule & { readonly item: Item }>()
+  readonly #addresses = new Map<Block, WantedRule & { readonly item: Item }>()
 
   constructor(family: Family, numbers: Numbers) {
     this.#family = family
@@ -66,8 +66,12 @@ export class IndexRules {
       return known
     }
     const made = this.#leap(priority, entry, block.prefix, `${formatPrefix(block.prefix)}: leaves by ${link}`)
-    this.#addresses.set(block, { ...made, item })
-    return this.#addresses.get(block) as WantedRule
+    if (this.#addresses.size >= kept) {
+      this.#addresses.clear()
+    }
+    const kind = { ...made, item }
+    this.#addresses.set(block, kind)
+    return kind
   }
 
   /** The way out of a section, a bucket or an ENI whose table has no route. */

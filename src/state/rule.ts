@@ -46,17 +46,8 @@ export interface Rule {
   readonly opaque?: readonly OpaqueAttribute[]
 }
 
-const keys = new WeakMap<Rule, string>()
-
-/** Equal in everything. Kept for each object: a host has thousands of rules, and compares them at every event. */
-export function ruleKey(rule: Rule): string {
-  const known = keys.get(rule)
-  const key = known ?? `${ruleMeaning(rule)} proto ${rule.protocol}`
-  if (known === undefined) {
-    keys.set(rule, key)
-  }
-  return key
-}
+/** Equal in everything. */
+export const ruleKey = (rule: Rule): string => `${ruleMeaning(rule)} proto ${rule.protocol}`
 
 /** Equal in what the rule does to packets, whoever owns it. */
 export const ruleMeaning = (rule: Rule): string =>
