@@ -1,25 +1,13 @@
 import type { Log } from '../log.ts'
-import { type EniFacts, type Knowledge, numbersOf, type Trouble } from '../policy/knowledge.ts'
+import { type EniFacts, type Knowledge, numbersOf } from '../policy/knowledge.ts'
 import { formatPrefix } from '../state/prefix.ts'
-import type { Answer, Failure, MetadataClient } from './client.ts'
-import {
-  type Leaf,
-  type LeafValue,
-  leaves,
-  macsDocument,
-  primaryMacDocument,
-  type Read,
-  read,
-  type Schema,
-} from './documents.ts'
+import type { Failure, MetadataClient } from './client.ts'
+import type { Leaf, LeafValue } from './documents.ts'
 import { type Facts, learn } from './facts.ts'
-import { afterFailure, afterSilence } from './schedule.ts'
+import { Broken, Reader } from './reader.ts'
+import { Service } from './service.ts'
 import { Subject } from './subject.ts'
 import type { Watched } from './watched.ts'
-
-const interfaces = 'network/interfaces/macs/'
-/** Failures in a row from which on a person is told, where the metadata is required. */
-const patience = 3
 
 export interface SourceOptions {
   readonly client: MetadataClient
@@ -48,15 +36,10 @@ export class MetadataSource {
   readonly #options: SourceOptions
   readonly #chance: () => number
   readonly #subjects = new Map<string, Subject>()
-  readonly #troubles = new Map<string, Trouble>()
+  readonly #service: Service
+  readonly #reader: Reader
   #facts: Facts = new Map()
   #primaryMac: string | undefined
-  #refused = false
-  /** Walks in a row that ended with a failure, and those that found nobody. */
-  #failures = 0
-  #silences = 0
-  #resumeAt = 0
-  #surroundings = ''
   #timer: NodeJS.Timeout | undefined
   #walking = false
   #stopped = false
@@ -64,6 +47,13 @@ export class MetadataSource {
   constructor(options: SourceOptions) {
     this.#options = options
     this.#chance = options.chance ?? Math.random
+    this.#service = new Service(options)
+    this.#reader = new Reader({
+      client: options.client,
+      onAnswer: () => this.#service.answered(),
+      onFailure: options.onFailure ?? (() => {}),
+      onMalformed: (path) => options.onNews(`the metadata document ${path} is malformed`),
+    })
     this.#facts = options.known?.enis ?? new Map()
     this.#primaryMac = options.known?.primaryMac
   }
@@ -71,10 +61,10 @@ export class MetadataSource {
   /** What is known now, but for what this program itself has decided. */
   get knowledge(): Omit<Knowledge, 'adopted'> {
     return {
-      expected: !this.#refused,
+      expected: !this.#service.refused,
       ...(this.#primaryMac ? { primaryMac: this.#primaryMac } : {}),
       enis: this.#facts,
-      troubles: [...this.#troubles.values()],
+      troubles: [...(this.#service.trouble ? [this.#service.trouble] : []), ...this.#reader.troubles],
     }
   }
 
@@ -95,11 +85,7 @@ export class MetadataSource {
     for (const link of watched) {
       this.#watch(link, now)
     }
-    if (this.#silences > 0 && this.#surroundings !== surroundings()) {
-      this.#surroundings = surroundings()
-      this.#silences = 0
-      this.#resumeAt = now
-    }
+    this.#service.stir(surroundings, now)
     this.#plan()
   }
 
@@ -109,7 +95,7 @@ export class MetadataSource {
     for (const subject of this.#subjects.values()) {
       subject.reload(now)
     }
-    this.#resumeAt = now
+    this.#service.resumeAt = now
     this.#plan()
   }
 
@@ -135,16 +121,14 @@ export class MetadataSource {
   #forget(mac: string): void {
     this.#subjects.delete(mac)
     this.#facts = new Map([...this.#facts].filter(([other]) => other !== mac))
-    for (const key of [...this.#troubles.keys()].filter((key) => key.startsWith(mac))) {
-      this.#troubles.delete(key)
-    }
+    this.#reader.forget(mac)
   }
 
   #plan(): void {
     clearTimeout(this.#timer)
     const due = Math.min(...[...this.#subjects.values()].map(({ dueAt }) => dueAt))
     if (!this.#walking && !this.#stopped && due !== Number.POSITIVE_INFINITY) {
-      const delay = Math.max(0, due - performance.now(), this.#resumeAt - performance.now())
+      const delay = Math.max(0, due - performance.now(), this.#service.resumeAt - performance.now())
       this.#timer = setTimeout(() => void this.#walk(), delay)
     }
   }
@@ -154,7 +138,9 @@ export class MetadataSource {
     this.#walking = true
     try {
       await this.#ask()
-      this.#succeeded()
+      if (this.#service.recovered()) {
+        this.#options.onNews('the metadata service answers again')
+      }
     } catch (error) {
       this.#broken(error)
     } finally {
@@ -168,10 +154,10 @@ export class MetadataSource {
   async #ask(): Promise<void> {
     const due = [...this.#subjects.values()].filter(({ dueAt }) => dueAt <= performance.now())
     if (due.some(({ arriving }) => arriving)) {
-      this.#primaryMac ??= await this.#document('mac', primaryMacDocument)
+      this.#primaryMac ??= await this.#reader.primaryMac()
     }
     if (due.some(({ listed }) => !listed)) {
-      const macs = new Set(await this.#document(interfaces, macsDocument))
+      const macs = new Set(await this.#reader.macs())
       for (const subject of due) {
         subject.listed ||= macs.has(subject.watched.mac)
       }
@@ -199,7 +185,7 @@ export class MetadataSource {
     const { mac } = subject.watched
     let learned = false
     for (const leaf of subject.leaves(this.#facts, this.#primaryMac)) {
-      const value = await this.#document<LeafValue>(`${interfaces}${mac}/${leaf}`, leaves[leaf])
+      const value = await this.#reader.leaf(mac, leaf)
       if (this.#stopped || this.#subjects.get(mac) !== subject) {
         return
       }
@@ -249,44 +235,6 @@ export class MetadataSource {
     return isNew
   }
 
-  /** A document that is there and valid; undefined where it is absent or malformed. @throws {Broken} */
-  async #document<T>(path: string, schema: Schema<T>): Promise<T | undefined> {
-    const answer = await this.#options.client.get(path)
-    if (answer.kind === 'failed' || answer.kind === 'refused') {
-      throw new Broken(answer)
-    }
-    this.#failures = 0
-    return answer.kind === 'absent' ? undefined : this.#understood(path, read(schema, answer.body))
-  }
-
-  #understood<T>(path: string, document: Read<T>): T | undefined {
-    const key = path.startsWith(interfaces) ? path.slice(interfaces.length) : path
-    if ('value' in document) {
-      this.#troubles.delete(key)
-      return document.value
-    }
-    this.#options.onFailure?.('malformed')
-    if (!this.#troubles.has(key)) {
-      this.#troubles.set(key, {
-        severity: 'warning',
-        problem: `the metadata document ${path} is malformed and ignored: ${document.problem}`,
-        remedy: 'what was known stays; it is read again from time to time, and at once by: systemctl reload eni-routed',
-      })
-      this.#options.onNews(`the metadata document ${path} is malformed`)
-    }
-    return undefined
-  }
-
-  #succeeded(): void {
-    if (this.#refused || this.#troubles.has('service')) {
-      this.#options.log.info({ event: 'metadata' }, 'the metadata service answers again')
-      this.#troubles.delete('service')
-      this.#refused = false
-      this.#options.onNews('the metadata service answers again')
-    }
-    this.#silences = 0
-  }
-
   #broken(error: unknown): void {
     const now = performance.now()
     if (this.#stopped) {
@@ -294,49 +242,12 @@ export class MetadataSource {
     }
     if (!(error instanceof Broken)) {
       this.#options.log.error({ event: 'metadata', err: error }, `reading the metadata failed: ${String(error)}`)
-      this.#resumeAt = now + this.#options.refresh
+      this.#service.resumeAt = now + this.#options.refresh
       return
     }
-    const { answer } = error
-    this.#options.onFailure?.(answer.kind === 'refused' ? 'refused' : answer.reason)
-    const { refresh } = this.#options
-    if (answer.kind === 'refused') {
-      this.#tellRefused()
-      this.#resumeAt = now + refresh
-    } else if (answer.kind === 'failed' && answer.reason === 'unreachable') {
-      this.#resumeAt = now + afterSilence(this.#silences++, refresh, this.#chance())
-      this.#tellFailing(answer.problem)
-    } else if (answer.kind === 'failed') {
-      const urgent = [...this.#subjects.values()].some((subject) => subject.isUrgent(this.#facts, now))
-      this.#resumeAt = now + afterFailure(this.#failures++, urgent, this.#chance())
-      this.#tellFailing(answer.problem)
-    }
-  }
-
-  #tellRefused(): void {
-    const { required, log, onNews } = this.#options
-    const problem = 'the metadata service refuses to answer (403): it is turned off, or access is denied'
-    if (!this.#refused) {
-      this.#refused = true
-      log[required ? 'error' : 'info']({ event: 'metadata' }, `${problem}; asked again from time to time`)
-      if (required) {
-        this.#troubles.set('service', { severity: 'error', problem, remedy })
-      }
-      onNews('the metadata service refuses to answer')
-    }
-  }
-
-  /** Where nothing depends on the service, its silence is no news. */
-  #tellFailing(problem: string): void {
-    const { required, log, onNews } = this.#options
-    log.debug({ event: 'metadata', failures: this.#failures, silences: this.#silences }, problem)
-    if (required && this.#failures + this.#silences >= patience && !this.#troubles.has('service')) {
-      this.#troubles.set('service', {
-        severity: 'error',
-        problem: `metadata.mode is "required", and the metadata service fails: ${problem}`,
-        remedy,
-      })
-      onNews('the metadata service fails')
+    const urgent = [...this.#subjects.values()].some((subject) => subject.isUrgent(this.#facts, now))
+    if (this.#service.failed(error.answer, urgent, now, this.#chance())) {
+      this.#options.onNews(error.message)
     }
   }
 
@@ -352,20 +263,5 @@ export class MetadataSource {
       { event: 'metadata', interface: name, mac, eni: id, ...numbers },
       text.filter((part) => part !== '').join(', '),
     )
-  }
-}
-
-const remedy =
-  'switch it on (aws ec2 modify-instance-metadata-options --http-endpoint enabled), let the host reach it, or set metadata.mode = "auto" or "off"'
-
-type Unusable = Extract<Answer, { kind: 'refused' | 'failed' }>
-
-/** The service gave no answer to go on with. */
-class Broken extends Error {
-  readonly answer: Unusable
-
-  constructor(answer: Unusable) {
-    super('the metadata service fails')
-    this.answer = answer
   }
 }
