@@ -1,8 +1,10 @@
+import { writeFileSync } from 'node:fs'
 import { loadConfig } from '../config/load.ts'
 import { settingsOf } from '../config/settings.ts'
-import { exit } from '../exit.ts'
+import { ExitError, exit } from '../exit.ts'
 import { accountJson, arrivalJson } from '../explain/json.ts'
 import { readWords, type Subject, subjectsOf, type Typed } from '../explain/request.ts'
+import { drawWays, panelsOf } from '../explain/svg.ts'
 import { accountLines, arrivalLines, type Telling } from '../explain/text.ts'
 import { wordsOf } from '../explain/words.ts'
 import { knowledgeOf } from '../instance/knowledge-report.ts'
@@ -19,6 +21,8 @@ import type { CommonOptions } from './session.ts'
 
 interface ExplainOptions extends CommonOptions, Partial<Omit<Typed, 'source'>> {
   readonly all?: boolean
+  /** A file; true: standard output. */
+  readonly svg?: string | true
 }
 
 /** Times that everything is read anew where model and kernel differ: what was read may be of before a change. */
@@ -56,7 +60,10 @@ function typedOptions({
 function tell(inquiry: Inquiry, settings: Settings, typed: Typed, options: ExplainOptions): number {
   const { world, subjects, told } = settled(inquiry, settings, typed)
   const words = wordsOf(world.fib)
-  if (options.json) {
+  if (options.svg !== undefined) {
+    const panels = told.flatMap((one, i) => panelsOf(one, subjects[i]?.towards ?? ''))
+    writePicture(drawWays(panels, world, words), options.svg)
+  } else if (options.json) {
     printJson({
       explanations: told.map((one, i) =>
         'inward' in one ? arrivalJson(one, words) : accountJson(one, subjects[i]?.towards, words),
@@ -72,6 +79,19 @@ function tell(inquiry: Inquiry, settings: Settings, typed: Typed, options: Expla
     }
   }
   return told.every(isGood) ? exit.ok : exit.failed
+}
+
+/** @throws {ExitError} where the file can't be written */
+function writePicture(picture: string, file: string | true): void {
+  if (file === true || file === '-') {
+    process.stdout.write(picture)
+    return
+  }
+  try {
+    writeFileSync(file, picture)
+  } catch (error) {
+    throw new ExitError(exit.failed, `the picture can't be written: ${(error as Error).message}`)
+  }
 }
 
 /** Reads the kernel and accounts for the packets; once more where the kernel says otherwise, which may be a moment's. */

@@ -137,6 +137,7 @@ Examples:
       ['--uid <number>', 'user of the socket (default: you)'],
       ['--tos <tos>', 'type of service, or traffic class'],
       ['--all', 'every rule, however many are for other packets'],
+      ['--svg [file]', 'draw it, into the file or to standard output'],
     ],
     help: `
 SOURCE is an address of this host, or a link by name, MAC or ENI id. For an incoming connection (in LINK) it is
@@ -150,7 +151,8 @@ Examples:
   eni-routed explain 172.31.0.218
   eni-routed explain 172.31.0.218 to 8.8.8.8
   eni-routed explain eth1 to 2001:db8::1 tcp sport 443
-  eni-routed explain 203.0.113.9 to 172.31.0.218 tcp dport 443 in eth1`,
+  eni-routed explain 203.0.113.9 to 172.31.0.218 tcp dport 443 in eth1
+  eni-routed explain eth1 to 8.8.8.8 --svg way.svg`,
   },
   {
     name: 'cleanup',

@@ -1,3 +1,4 @@
+import { readFileSync, rmSync } from 'node:fs'
 import { describe, expect, test as plain } from 'vitest'
 import type { Vpc } from '../../src/lab/vpc.ts'
 import { fuzzKernel } from '../fuzz/fib/kernel.ts'
@@ -106,6 +107,20 @@ describe('explain', () => {
       expect(told.answer).toMatchObject({ agrees: true, ways: [{ interface: applied ? 'eth1' : 'eth0' }] })
     },
   )
+
+  test('draws it into a file', async ({ vpc }) => {
+    await attachBoth(vpc)
+    const file = `/run/${vpc.instance.name}.svg`
+    try {
+      expect(await explain(vpc, 'eth1', 'to', '8.8.8.8', '--svg', file)).toEqual({ code: 0, stdout: '', stderr: '' })
+      expect(readFileSync(file, 'utf8')).toMatch(/^<svg .*takes &quot;default via 172\.31\.0\.1 dev eth1.*<\/svg>\n$/s)
+    } finally {
+      rmSync(file, { force: true })
+    }
+    const missing = await explain(vpc, 'eth1', '--svg', '/nowhere/way.svg')
+    expect(missing).toMatchObject({ code: 1, stdout: '' })
+    expect(missing.stderr).toContain("the picture can't be written: ENOENT")
+  })
 
   test.for([
     { args: ['172.31.0.281'], code: 1, says: 'no interface has 172.31.0.281; did you mean 172.31.0.218 on eth1?' },
