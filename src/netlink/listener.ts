@@ -30,6 +30,8 @@ export class Listener {
   #watch: Watch | undefined
   #events: NetlinkEvent[] = []
   #overflow = false
+  /** Events were lost, and the queue has not been empty since. */
+  #congested = false
   #closed = false
   #delivery: NodeJS.Immediate | undefined
 
@@ -88,13 +90,22 @@ export class Listener {
     }
     try {
       const result = this.#reader.read(this.#events, datagrams)
-      this.#overflow ||= result.overflow
+      this.#noteLosses(result)
       return result
     } catch (error) {
       return this.#failed(error)
     } finally {
       this.#deliverLater()
     }
+  }
+
+  /**
+   * From the first loss until its queue is empty the kernel drops every event and says so once (netlink_overrun): what
+   * was lost meanwhile is told again then.
+   */
+  #noteLosses({ emptied, overflow }: { emptied: boolean; overflow: boolean }): void {
+    this.#overflow ||= overflow || (this.#congested && emptied)
+    this.#congested = (this.#congested || overflow) && !emptied
   }
 
   /** Something may be lost, whatever failed. A socket that failed stays readable: it would wake the loop forever. */

@@ -72,6 +72,16 @@ test.each([
   expect(described(batches)[0]).toEqual(expect.arrayContaining(['+nexthop', 'overflow']))
 })
 
+test('lost events are told of once more when the queue is empty at last', async () => {
+  const { transport, batches, wake } = listen()
+  const more = Array.from({ length: 1000 }, () => message(RTM.NEWRULE, 0, rule))
+  transport.queue.push(new NetlinkError({ operation: 'receive', errno: 105 }), ...more)
+  await wake()
+  await wake()
+  await wake()
+  expect(batches.map(({ overflow }) => overflow)).toEqual([true, true])
+})
+
 test.each([
   { name: 'what other programs send', answer: { bytes: message(RTM.NEWRULE, 0, rule), senderPort: 9 } },
   { name: "a bridge's port", answer: message(RTM.DELLINK, 0, link(7)) },
