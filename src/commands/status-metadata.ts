@@ -52,7 +52,10 @@ export function metadataRows({ snapshot, desired }: Assessment, settings: Settin
     }
     const numbers = numbersOf(knowledge, link.mac)
     const { missing = [], unlisted = [] } = differing.find(({ eni }) => eni.link === link) ?? {}
-    const differs = [...missing.map((address) => `+${address}`), ...unlisted.map((address) => `-${address}`)]
+    const differs = [
+      ...missing.map((address) => `lacks ${address}`),
+      ...unlisted.map((address) => `unlisted ${address}`),
+    ]
     return [
       [
         link.name,
@@ -61,7 +64,7 @@ export function metadataRows({ snapshot, desired }: Assessment, settings: Settin
         String(numbers?.device ?? '-'),
         facts.subnets.map(formatPrefix).join(' ') || '-',
         facts.delegated.map(formatPrefix).join(' ') || '-',
-        differs.join(' ') || '-',
+        differs.join(', ') || '-',
       ],
     ]
   })

@@ -68,7 +68,10 @@ export class Subject {
       return this.#queue
     }
     if (this.#stage !== 'quiet') {
-      return unknownLeaves(told, primaryMac)
+      const unknown = unknownLeaves(told, primaryMac)
+      // The lists come piece by piece too; and after a restart this is the second word on what has left them.
+      const lists: readonly Leaf[] = this.#stage === 'settling' && this.watched.adopted ? ['local-ipv4s', 'ipv6s'] : []
+      return [...new Set([...lists, ...unknown])]
     }
     const hasIpv6 = told?.addresses[6] !== undefined
     const missing = isWhole(told, primaryMac) ? [] : unknownLeaves(told, primaryMac)

@@ -59,7 +59,7 @@ export function explainDifference({ eni, missing, unlisted }: Difference, { addr
     const other = 'somebody else configures this ENI, and has to add them'
     const byHand = `ip address add ${missing[0]} dev ${linkWord(name)}`
     told.push({
-      problem: `${name} has not ${enumerate(missing)}, which the metadata lists${state}`,
+      problem: `${name} lacks ${enumerate(missing)}, which the metadata lists${state}`,
       remedy: `${addressing === 'imds' ? other : automatic}; by hand: ${byHand}`,
     })
   }

@@ -73,7 +73,7 @@ describe('a bare ENI', () => {
     const observing = config.replace('imds', 'observe')
     const daemon = await startDaemon(vpc, observing)
     await daemon.waitFor(({ msg }) =>
-      msg.includes(`eth1 has not ${ipv4}, ${ipv6}, which the metadata lists, and is down`),
+      msg.includes(`eth1 lacks ${ipv4}, ${ipv6}, which the metadata lists, and is down`),
     )
     expect(await addresses(vpc)).toEqual([])
     expect((await cli(vpc, ['status'], observing)).stdout).toContain('addresses.mode = "imds"')

@@ -169,6 +169,15 @@ describe('what is learned', () => {
     expect(facts(eth1.mac)?.addresses[4]?.latest).toEqual(eth1.ipv4)
   })
 
+  test('a list of addresses that comes in parts, where they are to be given to the ENI', async () => {
+    const { see, facts, put } = setUp()
+    see(link(2), link(3, { adopted: true }))
+    await pass(1_000)
+    put({ [`${folderOf(eth1.mac)}local-ipv4s`]: '172.31.0.218\n172.31.0.219' })
+    await pass(16_000)
+    expect(facts(eth1.mac)?.addresses[4]?.latest).toEqual(['172.31.0.218', '172.31.0.219'])
+  })
+
   test('an address that another ENI is given is taken from the first', async () => {
     const { see, facts, put, source } = setUp({ eni: [{ ...eth0, ipv4: ['172.31.15.216', '172.31.9.9'] }, eth1] })
     see(link(2), link(3))

@@ -29,12 +29,12 @@ describe('differences', () => {
     {
       name: 'an address that the link lacks',
       told: { ipv4: ['172.31.0.218', '172.31.0.219'] },
-      problems: ['eth1 has not 172.31.0.219, which the metadata lists'],
+      problems: ['eth1 lacks 172.31.0.219, which the metadata lists'],
     },
     {
       name: 'an address that another link has is missing',
       told: { ipv4: ['172.31.0.218', '172.31.15.216'] },
-      problems: ['eth1 has not 172.31.15.216, which the metadata lists'],
+      problems: ['eth1 lacks 172.31.15.216, which the metadata lists'],
     },
     {
       name: 'an address that no document lists',
@@ -45,7 +45,7 @@ describe('differences', () => {
     {
       name: 'one that the document before the last still listed is not told of',
       told: { ipv4: ['172.31.0.9'], ipv4Before: ['172.31.0.9', '172.31.0.218'] },
-      problems: ['eth1 has not 172.31.0.9, which the metadata lists'],
+      problems: ['eth1 lacks 172.31.0.9, which the metadata lists'],
     },
     {
       name: 'an address in a delegated prefix is listed by that',
@@ -62,7 +62,7 @@ describe('differences', () => {
     {
       name: 'many are counted',
       told: { ipv4: ['172.31.0.218', '172.31.1.1', '172.31.1.2', '172.31.1.3', '172.31.1.4', '172.31.1.5'] },
-      problems: ['eth1 has not 172.31.1.1, 172.31.1.2, 172.31.1.3 and 2 more, which the metadata lists'],
+      problems: ['eth1 lacks 172.31.1.1, 172.31.1.2, 172.31.1.3 and 2 more, which the metadata lists'],
     },
   ])('$name', ({ text = host, told, problems }) => {
     expect(problemsOf(text, told)).toEqual(problems)
@@ -78,7 +78,7 @@ describe('differences', () => {
     const [difference] = differences(seen, desiredOf(seen, { settings: given }), given)
     expect(explainDifference(difference!, given)).toEqual([
       {
-        problem: 'eth1 has not 172.31.0.7, which the metadata lists, and is down',
+        problem: 'eth1 lacks 172.31.0.7, which the metadata lists, and is down',
         remedy:
           'addresses.mode = "imds" lets the daemon configure an ENI that is bare; by hand: ip address add 172.31.0.7 dev eth1',
       },
