@@ -155,6 +155,19 @@ Examples:
   eni-routed explain eth1 to 8.8.8.8 --svg way.svg`,
   },
   {
+    name: 'watch',
+    summary: 'show live: ENIs with packets in and out, changes as they happen, and what is wrong',
+    load: async () => (await import('./watch.ts')).watch,
+    json: true,
+    help: `
+Looks at every event of the kernel and once a second. On a terminal q or Ctrl-C ends it; anywhere else, and with
+--json, each change is one line. Works without the daemon and without privilege.
+
+Examples:
+  eni-routed watch
+  eni-routed watch --json | jq -r 'select(.event == "change").what'`,
+  },
+  {
     name: 'cleanup',
     summary: 'take away exactly what is ours: rules, routes and link groups',
     load: async () => (await import('./cleanup.ts')).cleanup,
