@@ -4,8 +4,9 @@ import type { Problem } from './policy/health.ts'
 import type { Knowledge } from './policy/knowledge.ts'
 import type { Applied, PassOutcome } from './reconcile.ts'
 import { type ChangeRecord, recorder } from './record.ts'
-import { standing } from './standing.ts'
-import { type Change, changeKey, objectKey } from './state/change.ts'
+import { opposite, standing } from './standing.ts'
+import { type Change, changeKey, objectKey, takesAway } from './state/change.ts'
+import type { Snapshot } from './state/snapshot.ts'
 
 /** ms that the kernel may refuse a change before it is told: an address is announced before it can be used. */
 const refusalPatience = 300
@@ -21,6 +22,9 @@ export interface Circumstances {
   readonly knowledge: Knowledge
 }
 
+type Settled = Pick<PassOutcome, 'snapshot' | 'desired'>
+const emptySnapshot: Snapshot = { links: [], addresses: [], rules: [], routes: [], tables: [], torn: false }
+
 type Describe = (change: Change) => ChangeRecord
 
 /** Writes down what the daemon does: one record for one change, and none where nothing changed. */
@@ -28,8 +32,10 @@ export class Audit {
   readonly #log: Log
   readonly #refusedSince = new Map<string, { at: number; told: boolean }>()
   #problems = new Map<string, Problem>()
-  /** Desired by the last pass that left nothing pending. */
-  #settled: Desired = nothingDesired
+  /** Seen and desired by the last pass that left nothing pending. */
+  #settled: Settled = { snapshot: emptySnapshot, desired: nothingDesired }
+  /** Taken away by passes since then. */
+  readonly #removed = new Set<string>()
   /** Objects made so far, until it is told what stood before; undefined afterwards. */
   #made: Set<string> | undefined = new Set()
 
@@ -42,12 +48,12 @@ export class Audit {
     const { pass, hint, durationUs, now, knowledge } = circumstances
     const taken = outcome.applied.filter(isDone)
     if (taken.length > 0 || outcome.refused.length > 0) {
-      const describe = recorder(outcome.snapshot, [this.#settled, outcome.desired], knowledge)
+      const describe = recorder(outcome.snapshot, [this.#settled.desired, outcome.desired], knowledge)
       for (const { change, repair } of taken) {
         const cause = repair ? `restored (${hint}): ${change.cause}` : change.cause
         const known = { cause, trigger: hint, ...(repair && { repair }), pass, result: 'done', durationUs }
         this.#tell({ event: 'change', ...describe(change), ...known })
-        this.#made?.add(objectKey(change))
+        ;(takesAway(change) ? this.#removed : this.#made)?.add(objectKey(change))
       }
       this.#tellRefusals(outcome.refused, describe, { pass, trigger: hint }, now)
     } else {
@@ -59,8 +65,10 @@ export class Audit {
       this.#log.info({ event: 'pass', pass, trigger: hint, changes: taken.length, verified, durationUs }, summary)
     }
     if (outcome.verified) {
-      this.#settled = outcome.desired
+      this.#tellVanished(outcome, taken.length > 0, knowledge)
       this.#tellAdopted(outcome, knowledge)
+      this.#settled = outcome
+      this.#removed.clear()
     }
   }
 
@@ -69,7 +77,7 @@ export class Audit {
     { snapshot, applied, left }: Pick<PassOutcome, 'snapshot' | 'applied'> & { readonly left: readonly Change[] },
     { cause, knowledge }: { cause: string; knowledge: Knowledge },
   ): void {
-    const describe = recorder(snapshot, [this.#settled], knowledge)
+    const describe = recorder(snapshot, [this.#settled.desired], knowledge)
     for (const { change } of applied.filter(isDone)) {
       this.#tell({ event: 'change', ...describe(change), cause, result: 'done' })
     }
@@ -105,17 +113,39 @@ export class Audit {
     if (found.length === 0) {
       return
     }
-    const describe = recorder(snapshot, [desired], knowledge)
+    this.#tellByEni(found.map(recorder(snapshot, [desired], knowledge)), 'adopted', 'found standing: $ of')
+  }
+
+  /** The kernel takes routes and groups away with a link, in silence: the journal shall not hold them for standing. */
+  #tellVanished({ snapshot, desired }: PassOutcome, changed: boolean, knowledge: Knowledge): void {
+    const before = this.#settled
+    if (!changed && sizes(before.desired) === sizes(desired)) {
+      return
+    }
+    const stays = new Set(standing(snapshot, desired).map(objectKey))
+    const present = new Set(snapshot.links.map(({ index }) => index))
+    const vanished = standing(before.snapshot, before.desired).filter((change) => {
+      const key = objectKey(change)
+      return change.kind === 'link' ? !present.has(change.link.index) : !stays.has(key) && !this.#removed.has(key)
+    })
+    const describe = recorder(before.snapshot, [before.desired], knowledge)
+    const taken = vanished.map(opposite).filter((change) => change !== undefined)
+    this.#tellByEni(taken.map(describe), 'vanished', 'the kernel has taken away: $ of')
+  }
+
+  /** One record an ENI, with all commands; `$` in the text is the number of objects. */
+  #tellByEni(records: readonly ChangeRecord[], event: string, text: string): void {
     const byEni = new Map<string | undefined, ChangeRecord[]>()
-    for (const record of found.map(describe)) {
+    for (const record of records) {
       byEni.set(record.interface, [...(byEni.get(record.interface) ?? []), record])
     }
-    for (const [name, records] of byEni) {
-      const [{ mac, eni }] = records as [ChangeRecord]
+    for (const [name, own] of byEni) {
+      const [{ mac, eni }] = own as [ChangeRecord, ...ChangeRecord[]]
       const whose = { ...(name && { interface: name }), ...(mac && { mac }), ...(eni && { eni }) }
-      const command = records.map((record) => record.command).join('\n')
-      const text = `found standing: ${records.length} ${records.length === 1 ? 'object' : 'objects'} of ${name ?? 'no ENI'}`
-      this.#log.info({ event: 'adopted', ...whose, objects: records.length, command }, text)
+      const command = own.map((record) => record.command).join('\n')
+      const objects = `${own.length} ${own.length === 1 ? 'object' : 'objects'}`
+      const message = `${text.replace('$', objects)} ${name ?? 'no ENI'}`
+      this.#log.info({ event, ...whose, objects: own.length, command }, message)
     }
   }
 
@@ -139,5 +169,9 @@ export class Audit {
     }
   }
 }
+
+/** Differs where something came or went that no change of ours tells of. */
+const sizes = ({ enis, groups, routes, rules }: Desired): string =>
+  [...enis.map(({ eni }) => eni.link.index), groups.size, routes.length, rules.length].join(' ')
 
 const isDone = ({ result }: Applied): boolean => result.done && !result.already

@@ -26,3 +26,18 @@ export function standing({ links }: Snapshot, { groups, addressing, routes, rule
       : []),
   ]
 }
+
+/** The change that takes away what `change` makes, of those objects that the kernel drops with a link; undefined for others. */
+export function opposite(change: Change): Change | undefined {
+  switch (change.kind) {
+    case 'link':
+      return { ...change, op: 'reset', group: 0 }
+    case 'rule':
+    case 'address':
+      return { ...change, op: 'delete' }
+    case 'route':
+      return { ...change, op: 'delete' }
+    default:
+      return undefined
+  }
+}

@@ -16,6 +16,8 @@ const tools = {
   'x86_64-linux-gnu-strip': { apt: 'binutils-x86-64-linux-gnu', dnf: 'binutils-x86_64-linux-gnu' },
   'aarch64-linux-gnu-strip': { apt: 'binutils-aarch64-linux-gnu', dnf: 'binutils-aarch64-linux-gnu' },
 }
+/** Of Debian, for tests alone. */
+const guestTools = { 'systemd-nspawn': 'systemd-container', mmdebstrap: 'mmdebstrap' }
 const packagers = ['dpkg-deb', 'rpmbuild', 'x86_64-linux-gnu-strip', 'aarch64-linux-gnu-strip']
 const needed = { run: [], demo: ['ip', 'nft', 'ping'], test: ['ip', 'nft', 'ping', 'iptables-nft'], package: packagers }
 
@@ -26,6 +28,9 @@ process.chdir(new URL('..', import.meta.url).pathname)
 installPackages()
 build()
 provideTools(needed[purpose])
+if (purpose === 'test') {
+  provideGuests()
+}
 
 /** `npm ci`, unless node_modules holds just what the lock file says. */
 function installPackages() {
@@ -61,6 +66,26 @@ function provideTools(names) {
     run('apt-get', ['update', '-qq'])
   }
   run(manager, ['install', '-y', '-q', ...packages])
+}
+
+/** Tests under systemd boot a Debian guest. Where its tools can't be had, those tests say so and are skipped. */
+function provideGuests() {
+  const missing = Object.keys(guestTools).filter((name) => !onPath(name))
+  if (missing.length === 0 || process.getuid() !== 0 || !onPath('apt-get')) {
+    return
+  }
+  const packages = missing.map((name) => guestTools[name])
+  say(`missing: ${missing.join(', ')}; installing ${packages.join(' ')}`)
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  for (const args of [
+    ['update', '-qq'],
+    ['install', '-y', '-q', '--no-install-recommends', ...packages],
+  ]) {
+    if (spawnSync('apt-get', args, { env, stdio: ['ignore', 'ignore', 'inherit'] }).status !== 0) {
+      say(`apt-get ${args[0]} failed: the tests under systemd will be skipped`)
+      return
+    }
+  }
 }
 
 function onPath(name) {

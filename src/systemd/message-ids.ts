@@ -9,6 +9,7 @@ export const messageIds: Readonly<Record<string, string>> = {
   change: '187ed7ea516849ef966500bda5c99510',
   pass: '34ba0c5871254b5f89b3e8680ac61f28',
   adopted: 'c0a0fe281a9a4ef99564c08f6d4c88ea',
+  vanished: '8ae406a038e645669c59e709ca22549f',
   refused: 'f640515fbed749b38d87f1ebe1fbe58b',
   problem: '68c46c1bdab54cd48fd17f139881f1b0',
   resolved: '1ee8f006d5964c2fa8a3dd936211f7df',

@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -15,11 +15,14 @@ const installed: Readonly<Record<string, string>> = {
 /** Lays the program out under `root` as a package does, enabled for the next boot, under the given configuration. */
 export function stageProgram(root: string, config: string): void {
   const home = join(root, 'usr/lib/eni-routed')
-  cpSync(join(project, 'dist'), join(home, 'dist'), { recursive: true })
+  cpSync(join(project, 'dist'), home, { recursive: true })
   cpSync(join(project, 'node_modules/@koromix'), join(home, 'node_modules/@koromix'), { recursive: true })
   copyFileSync(process.execPath, join(home, 'node'))
-  put(root, 'usr/bin/eni-routed', '#!/bin/sh\nexec /usr/lib/eni-routed/node /usr/lib/eni-routed/dist/main.js "$@"\n')
-  chmodSync(join(root, 'usr/bin/eni-routed'), 0o755)
+  const main = readFileSync(join(project, 'dist/main.js'), 'utf8')
+  put(root, 'usr/lib/eni-routed/main.js', main.replace('/usr/bin/env node', '/usr/lib/eni-routed/node'))
+  chmodSync(join(home, 'main.js'), 0o755)
+  mkdirSync(join(root, 'usr/bin'), { recursive: true })
+  symlinkSync('../lib/eni-routed/main.js', join(root, 'usr/bin/eni-routed'))
   for (const [source, target] of Object.entries(installed)) {
     mkdirSync(dirname(join(root, target)), { recursive: true })
     copyFileSync(join(project, 'systemd', source), join(root, target))

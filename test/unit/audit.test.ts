@@ -163,6 +163,26 @@ describe('what an earlier process left standing', () => {
   })
 })
 
+test('what the kernel takes along with a link is told', () => {
+  const { kernel, pass, entries } = audited(
+    new FakeKernel(`${host}link eth2 driver ena\naddr 172.31.0.219/20 dev eth2`),
+  )
+  pass()
+  kernel.detach('eth2')
+  entries.length = 0
+  pass()
+  pass()
+  const vanished = entries.filter(({ event }) => event === 'vanished')
+  expect(vanished).toMatchObject([
+    { interface: 'eth2', mac: '02:00:00:00:00:04', objects: 3, msg: 'the kernel has taken away: 3 objects of eth2' },
+  ])
+  expect(String(vanished[0]?.command).split('\n')).toEqual([
+    'ip link set dev eth2 group 0',
+    'ip route del 172.31.0.0/20 dev eth2 table 20002 proto 213 scope link src 172.31.0.219',
+    'ip route del default via 172.31.0.1 dev eth2 table 20002 proto 213',
+  ])
+})
+
 describe('a refusal', () => {
   const refusing = () => {
     const all = audited()

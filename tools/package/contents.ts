@@ -19,6 +19,7 @@ const asTheyAre: Readonly<Record<string, string>> = {
   'systemd/eni-routed.catalog': 'usr/lib/systemd/catalog/eni-routed.catalog',
   'systemd/networkd/10-eni-routed.conf': 'usr/lib/systemd/networkd.conf.d/10-eni-routed.conf',
   'systemd/rt_protos.d/eni-routed.conf': 'etc/iproute2/rt_protos.d/eni-routed.conf',
+  'systemd/newer-systemd.conf': `${documentation}/examples/newer-systemd.conf`,
   'packaging/config.toml': 'etc/eni-routed/config.toml',
   'README.md': `${documentation}/README.md`,
   'packaging/prometheus/alerts.yml': `${documentation}/examples/alerts.yml`,
