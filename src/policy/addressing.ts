@@ -48,9 +48,9 @@ export function wantedAddressing(enis: readonly Eni[], snapshot: Snapshot, setti
   const bare = new Set(bareLinks(enis, snapshot, settings))
   const parts = enis.flatMap(({ link, managed }) => {
     const facts = settings.knowledge.enis.get(link.mac)
-    const own = snapshot.addresses.filter(({ linkIndex }) => linkIndex === link.index)
     // One that somebody took down has its addresses still, and stays down.
     const due = managed && looksAfter(link, snapshot, settings) && (link.up || bare.has(link))
+    const own = due ? snapshot.addresses.filter(({ linkIndex }) => linkIndex === link.index) : []
     return facts && due ? [wantedOf(link, facts, own, snapshot, settings)] : []
   })
   return {

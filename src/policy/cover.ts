@@ -46,6 +46,9 @@ export const ascending = (a: Block, b: Block): number =>
 /** Does `wide` hold all of `block`? */
 export function holds(wide: Block, block: Block): boolean {
   const { length } = wide.prefix
+  if (length === digitBits * wide.digits.length) {
+    return wide.digits === block.digits
+  }
   const whole = length >> 2
   if (length > block.prefix.length || !block.digits.startsWith(wide.digits.slice(0, whole))) {
     return false

@@ -6,6 +6,7 @@ import { type Addressing, noAddressing, wantedAddressing } from './addressing.ts
 import { delegatedPrefixes } from './delegated.ts'
 import { type Eni, type PassedOver, selectEnis } from './enis.ts'
 import { chooseGateway, type EniFamily, type Gateway } from './gateway.ts'
+import { Kept } from './kept.ts'
 import { desiredMarking, type Marking, noMarking } from './marking.ts'
 import { eniFamily } from './onlink.ts'
 import { isOurRoute } from './ownership.ts'
@@ -136,6 +137,8 @@ function planEni(world: World, { eni, families }: EniParts, number: number | und
   }
 }
 
+const holdings = new Kept<Holding>()
+
 function planFamily({ snapshot, settings, parts, mainRoutes }: World, eni: Eni, part: EniFamily, number: number) {
   const siblings = parts
     .filter((other) => other.eni !== eni)
@@ -149,11 +152,11 @@ function planFamily({ snapshot, settings, parts, mainRoutes }: World, eni: Eni, 
     routing: { family: part.family, addresses, delegated, ...(gateway ? { gateway } : {}) },
     // The kernel refuses routes through a link that is down; the rules can wait for it.
     routes: eni.link.up ? wantedRoutes(part, siblings, gateway, mainRoutes, target) : [],
-    holding: {
+    holding: holdings.of(`${part.family} ${eni.link.name}`, [part, number, ...delegated], () => ({
       family: part.family,
       link: eni.link.name,
       table: number,
       sources: [...addresses.map(hostPrefix), ...delegated],
-    },
+    })),
   }
 }

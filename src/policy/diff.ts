@@ -1,11 +1,11 @@
 import type { Change } from '../state/change.ts'
 import { type Route, routeIdentity, routeKey } from '../state/route.ts'
-import { ruleKey } from '../state/rule.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import type { Desired } from './desired.ts'
 import { diffMarking } from './marking-diff.ts'
 import { inOrder } from './order.ts'
 import { isOurRoute, isOurRule, mayHaveGrouped, ourGroups } from './ownership.ts'
+import { RuleLedger } from './rule-ledger.ts'
 import type { Settings } from './settings.ts'
 
 /**
@@ -78,21 +78,26 @@ function correctRoute(wanted: Route, why: string, seen: readonly Route[] = []): 
 }
 
 function diffRules(snapshot: Snapshot, desired: Desired, settings: Settings): Change[] {
-  const wanted = new Map(desired.rules.map((entry) => [ruleKey(entry.rule), entry]))
-  const missing = new Map(wanted)
-  const changes: Change[] = []
-  for (const rule of snapshot.rules) {
-    const key = ruleKey(rule)
-    if (missing.delete(key) || !isOurRule(settings, rule)) {
-      continue
-    }
+  const { missing, surplus } = ledgerOf(settings).compare(snapshot.rules, desired.rules)
+  const additions = missing.map(({ rule, why }): Change => ({ op: 'add', kind: 'rule', rule, cause: why }))
+  const removals = surplus
     // A torn dump shows rules twice that exist once.
-    if (!(snapshot.torn && wanted.has(key))) {
-      changes.push({ op: 'delete', kind: 'rule', rule, cause: wanted.has(key) ? 'a duplicate' : 'no longer wanted' })
-    }
-  }
-  const additions = [...missing.values()].map(
-    ({ rule, why }): Change => ({ op: 'add', kind: 'rule', rule, cause: why }),
-  )
-  return [...additions, ...changes]
+    .filter(({ wanted }) => !(snapshot.torn && wanted))
+    .map(
+      ({ rule, wanted }): Change => ({
+        op: 'delete',
+        kind: 'rule',
+        rule,
+        cause: wanted ? 'a duplicate' : 'no longer wanted',
+      }),
+    )
+  return [...additions, ...removals]
+}
+
+const ledgers = new WeakMap<Settings, RuleLedger>()
+
+function ledgerOf(settings: Settings): RuleLedger {
+  const ledger = ledgers.get(settings) ?? new RuleLedger((rule) => isOurRule(settings, rule))
+  ledgers.set(settings, ledger)
+  return ledger
 }

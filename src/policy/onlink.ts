@@ -5,18 +5,25 @@ import { contains, type Prefix, prefixKey } from '../state/prefix.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import type { Eni } from './enis.ts'
 import type { EniFamily } from './gateway.ts'
+import { Kept } from './kept.ts'
 import type { Settings } from './settings.ts'
 
+const parts = new Kept<EniFamily>()
+const owners = new Kept<ReadonlyMap<string, readonly Address[]>>()
+
 /** An ENI's part in one family: its usable addresses and the prefixes they put on its link. */
-export function eniFamily(
-  snapshot: Snapshot,
+export function eniFamily(snapshot: Snapshot, eni: Eni, family: Family, settings: Settings): EniFamily {
+  const key = ownerKey(eni.link.index, family)
+  const addresses = routableByOwner(snapshot.addresses).get(key) ?? []
+  return parts.of(key, [settings, eni.link, eni.onEc2, ...addresses], () => partOf(addresses, eni, family, settings))
+}
+
+function partOf(
+  addresses: readonly Address[],
   eni: Eni,
   family: Family,
   { knowledge, addressing }: Settings,
 ): EniFamily {
-  const addresses = snapshot.addresses.filter(
-    (address) => address.linkIndex === eni.link.index && familyOf(address.address) === family && isRoutable(address),
-  )
   const told = knowledge.enis.get(eni.link.mac)?.subnets ?? []
   const vpcSubnets = told.filter((subnet) => addresses.some((own) => contains(subnet, own.address)))
   const subnets = subnetsOf(addresses, family)
@@ -30,6 +37,21 @@ export function eniFamily(
     vpcSubnets,
   }
 }
+
+const ownerKey = (linkIndex: number, family: Family): string => `${linkIndex} ${family}`
+
+/** The addresses that can be a source of packets, by link and family. */
+const routableByOwner = (addresses: readonly Address[]): ReadonlyMap<string, readonly Address[]> =>
+  owners.of('', addresses, () => {
+    const groups = new Map<string, Address[]>()
+    for (const address of addresses.filter(isRoutable)) {
+      const key = ownerKey(address.linkIndex, familyOf(address.address))
+      const group = groups.get(key)
+      if (group) group.push(address)
+      else groups.set(key, [address])
+    }
+    return groups
+  })
 
 function subnetsOf(addresses: readonly Address[], family: Family): Prefix[] {
   const onLink = addresses.map((address) => address.onLink).filter(({ length }) => length < addressBits(family))

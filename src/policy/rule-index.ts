@@ -3,6 +3,7 @@ import type { Prefix } from '../state/prefix.ts'
 import { ascending, type Block, cover, holds } from './cover.ts'
 import { barrierAt, digitBits, eniAt, eniSlotsOf } from './index-numbers.ts'
 import { IndexRules, type Item, prefixOf } from './index-rules.ts'
+import { Kept } from './kept.ts'
 import type { Holding, WantedRule } from './rules.ts'
 import type { Numbers } from './settings.ts'
 
@@ -27,15 +28,15 @@ export function indexedRules(
     return undefined
   }
   const slotOf = (holding: Holding) => slots.get(holding.table) as number
-  const items = holdings
+  const sorted = holdings
     .flatMap((holding) => itemsOf(holding, eniAt(numbers, slotOf(holding)).main))
     .sort((a, b) => ascending(a.block, b.block))
-  if (items.some(({ block }, i) => i > 0 && holds((items[i - 1] as Item).block, block))) {
+  if (sorted.some(({ block }, i) => i > 0 && holds((sorted[i - 1] as Item).block, block))) {
     return undefined
   }
   const rules = rulesFor(family, numbers)
   return [
-    ...new Search(family, rules).over(items),
+    ...new Search(family, rules).over(sorted),
     rules.exit(barrierAt(numbers)),
     ...holdings.flatMap((holding) => rules.eni(holding, slotOf(holding))),
     rules.end(),
@@ -43,8 +44,12 @@ export function indexedRules(
   ]
 }
 
-const itemsOf = ({ sources, link }: Holding, entry: number): Item[] =>
-  cover(sources).map((block) => ({ block, link, entry }))
+const items = new Kept<readonly Item[]>()
+
+const itemsOf = (holding: Holding, entry: number): readonly Item[] =>
+  items.of(`${holding.family} ${holding.link}`, [holding, entry], () =>
+    cover(holding.sources).map((block) => ({ block, link: holding.link, entry })),
+  )
 
 const makers = new WeakMap<Numbers, Map<Family, IndexRules>>()
 

@@ -2,6 +2,7 @@ import { type Family, families } from '../state/ip.ts'
 import { formatPrefix, type Prefix, prefixKey } from '../state/prefix.ts'
 import { table } from '../state/route.ts'
 import type { Rule } from '../state/rule.ts'
+import { Kept } from './kept.ts'
 import { defaultLength } from './routes.ts'
 import { indexedRules } from './rule-index.ts'
 import { type Numbers, priorities } from './settings.ts'
@@ -27,12 +28,16 @@ export interface Holding {
  */
 export const plainSources = 32
 
+const ofFamily = new Kept<readonly WantedRule[]>()
+
 /** The rules of all ENIs. An address that two of them have belongs to the first: two rules would never both be asked. */
 export function wantedRules(holdings: readonly Holding[], numbers: Numbers): readonly WantedRule[] {
   return families.flatMap((family) => {
     const own = holdings.filter((holding) => holding.family === family)
-    const count = own.reduce((sum, { sources }) => sum + sources.length, 0)
-    return (count > plainSources ? rulesOfMany(family, own, numbers) : undefined) ?? plainRules(own, numbers)
+    return ofFamily.of(String(family), [numbers, ...own], () => {
+      const count = own.reduce((sum, { sources }) => sum + sources.length, 0)
+      return (count > plainSources ? rulesOfMany(family, own, numbers) : undefined) ?? plainRules(own, numbers)
+    })
   })
 }
 

@@ -1,0 +1,98 @@
+import { type Rule, ruleKey } from '../state/rule.ts'
+import type { WantedRule } from './rules.ts'
+
+/** What is wanted and what was seen under one key. */
+interface Entry {
+  wanted: WantedRule | undefined
+  readonly seen: Rule[]
+}
+
+/** Rules that are wanted and not there, and those that are there and should not be, each in the order of its list. */
+export interface Uneven {
+  readonly missing: readonly WantedRule[]
+  readonly surplus: readonly { readonly rule: Rule; readonly wanted: boolean }[]
+}
+
+/**
+ * Compares the rules that were seen with those that are wanted. It keeps both lists, and of the next ones looks at what
+ * stands between their common beginning and their common end alone; objects are the same where nothing has changed.
+ */
+export class RuleLedger {
+  readonly #isOurs: (rule: Rule) => boolean
+  readonly #entries = new Map<string, Entry>()
+  /** Keys under which the two lists do not agree. */
+  readonly #uneven = new Set<string>()
+  #seen: readonly Rule[] = []
+  #wanted: readonly WantedRule[] = []
+
+  constructor(isOurs: (rule: Rule) => boolean) {
+    this.#isOurs = isOurs
+  }
+
+  compare(seen: readonly Rule[], wanted: readonly WantedRule[]): Uneven {
+    const touched = new Set<string>()
+    const entry = (key: string): Entry => {
+      const known = this.#entries.get(key) ?? { wanted: undefined, seen: [] }
+      this.#entries.set(key, known)
+      touched.add(key)
+      return known
+    }
+    const seenDelta = between(this.#seen, seen)
+    const wantedDelta = between(this.#wanted, wanted)
+    for (const rule of seenDelta.gone) {
+      const { seen: present } = entry(ruleKey(rule))
+      present.splice(present.indexOf(rule), 1)
+    }
+    for (const gone of wantedDelta.gone) entry(ruleKey(gone.rule)).wanted = undefined
+    for (const rule of seenDelta.come) entry(ruleKey(rule)).seen.push(rule)
+    for (const come of wantedDelta.come) entry(ruleKey(come.rule)).wanted = come
+    this.#seen = seen
+    this.#wanted = wanted
+    this.#settle(touched)
+    return this.#uneven.size === 0 ? { missing: [], surplus: [] } : this.#tell()
+  }
+
+  #settle(touched: ReadonlySet<string>): void {
+    for (const key of touched) {
+      const { wanted, seen } = this.#entries.get(key) as Entry
+      const even = wanted ? seen.length === 1 : seen.length === 0 || !this.#isOurs(seen[0] as Rule)
+      if (even) this.#uneven.delete(key)
+      else this.#uneven.add(key)
+      if (!wanted && seen.length === 0) this.#entries.delete(key)
+    }
+  }
+
+  #tell(): Uneven {
+    const missing = new Set<WantedRule>()
+    // An equal rule that is there twice may be one object: it is counted.
+    const surplus = new Map<Rule, { times: number; readonly wanted: boolean }>()
+    for (const key of this.#uneven) {
+      const { wanted, seen } = this.#entries.get(key) as Entry
+      if (wanted && seen.length === 0) missing.add(wanted)
+      for (const rule of wanted ? seen.slice(1) : seen) {
+        surplus.set(rule, { times: (surplus.get(rule)?.times ?? 0) + 1, wanted: wanted !== undefined })
+      }
+    }
+    return {
+      missing: missing.size === 0 ? [] : this.#wanted.filter((wanted) => missing.has(wanted)),
+      surplus: surplus.size === 0 ? [] : this.#seen.flatMap((rule) => take(surplus.get(rule), rule)),
+    }
+  }
+}
+
+function take(due: { times: number; readonly wanted: boolean } | undefined, rule: Rule) {
+  return due && due.times-- > 0 ? [{ rule, wanted: due.wanted }] : []
+}
+
+/** What stands in the one list and in the other between their common beginning and their common end. */
+function between<T>(before: readonly T[], after: readonly T[]): { gone: readonly T[]; come: readonly T[] } {
+  if (before === after) {
+    return { gone: [], come: [] }
+  }
+  const shorter = Math.min(before.length, after.length)
+  let start = 0
+  while (start < shorter && before[start] === after[start]) start++
+  let end = 0
+  while (end < shorter - start && before[before.length - 1 - end] === after[after.length - 1 - end]) end++
+  return { gone: before.slice(start, before.length - end), come: after.slice(start, after.length - end) }
+}
