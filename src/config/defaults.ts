@@ -2,7 +2,7 @@ import type { Config } from './schema.ts'
 
 /** What the schema makes of an empty file, written out: a start without a file does without the schema's library. */
 export const defaults: Config = {
-  interfaces: { include: ['driver:ena', 'driver:ixgbevf', 'driver:vif'], exclude: [] },
+  interfaces: { include: ['driver:ena', 'driver:ixgbevf', 'driver:vif'], exclude: [], manage: [] },
   routing: {
     'table-base': 20_000,
     'priority-base': 20_000,
@@ -10,6 +10,7 @@ export const defaults: Config = {
     'link-group': 20_000,
     containers: 'off',
     'container-mark-mask': 0x7f000000,
+    honour: [],
     'on-stop': 'keep',
   },
   addresses: { mode: 'observe' },

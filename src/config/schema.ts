@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { bandSize } from '../policy/settings.ts'
+import { parsePrefix } from '../state/prefix.ts'
 
 /** Protocol numbers that iproute2's rt_protos or a well-known routing daemon gives a meaning. */
 const takenProtocols: Readonly<Record<number, string>> = {
@@ -54,6 +55,9 @@ const pattern = z
   .regex(/^(mac:([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}|driver:[\w-]+|(?!mac:|driver:)[^\s/]{1,127})$/, patternForms)
 const patterns = z.array(pattern, { error: 'must be a list of strings' })
 
+const prefixForm = 'must be a block of addresses, as "10.0.0.0/8" or "2001:db8::/32"'
+const prefix = z.string({ error: prefixForm }).refine((text) => parsePrefix(text) !== undefined, prefixForm)
+
 const httpEndpoint = z.url({ protocol: /^http$/, error: 'must be an http:// address' })
 
 const textfileForm =
@@ -67,6 +71,7 @@ const tables = z.strictObject({
     .strictObject({
       include: patterns.default(['driver:ena', 'driver:ixgbevf', 'driver:vif']),
       exclude: patterns.default([]),
+      manage: patterns.default([]),
     })
     .prefault({}),
   routing: z
@@ -96,6 +101,7 @@ const tables = z.strictObject({
           error: 'must have two bits at least: one for the direction, the others number the ENIs',
         })
         .default(0x7f000000),
+      honour: z.array(prefix, { error: 'must be a list of strings' }).default([]),
       'on-stop': choice(['keep', 'remove']).default('keep'),
     })
     .prefault({}),

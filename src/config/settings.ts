@@ -1,5 +1,6 @@
 import { type Knowledge, noMetadata } from '../policy/knowledge.ts'
 import type { Settings } from '../policy/settings.ts'
+import { parsePrefix } from '../state/prefix.ts'
 import type { Config } from './schema.ts'
 
 /** The part of a configuration that the decisions depend on, and what is known beside it. */
@@ -19,6 +20,8 @@ export function settingsOf(
     retired,
     include: interfaces.include,
     exclude: interfaces.exclude,
+    manage: interfaces.manage,
+    honour: routing.honour.flatMap((text) => parsePrefix(text) ?? []),
     knowledge,
     addressing: config.addresses.mode,
     ...(routing.containers === 'connmark' ? { markMask: routing['container-mark-mask'] } : {}),

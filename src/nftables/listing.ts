@@ -62,18 +62,13 @@ const statements: Readonly<Record<string, (body: Json) => string | undefined>> =
   vmap: ({ key, data }) => {
     const elements = (data as { set?: [unknown, Json][] }).set
     const entries = elements?.map(([element, verdict]) => `${valueText(element)} : ${verdictText(verdict)}`).sort()
-    return entries && `${mapKeyText(key)} vmap { ${entries.join(', ')} }`
+    return entries && `${valueText(key)} vmap { ${entries.join(', ')} }`
   },
 }
 
 const verdictText = (verdict: Json): string => {
   const [kind, body] = Object.entries(verdict)[0] ?? []
   return `${kind} ${(body as { target?: string } | null)?.target ?? ''}`
-}
-
-const mapKeyText = (key: unknown): string => {
-  const text = valueText(key)
-  return text === 'meta iif' ? 'iif' : text
 }
 
 const symbols: ReadonlySet<unknown> = new Set(['reply', 'original', 'dnat', 'ipv4'])
@@ -85,9 +80,20 @@ function valueText(value: unknown): string {
   if (typeof value === 'string') {
     return symbols.has(value) ? value : `"${value}"`
   }
-  const { ct, meta, '&': masked } = value as { ct?: { key: string }; meta?: { key: string }; '&'?: unknown[] }
+  const {
+    ct,
+    meta,
+    set,
+    '&': masked,
+  } = value as {
+    readonly ct?: { readonly key: string }
+    readonly meta?: { readonly key: string }
+    readonly set?: readonly unknown[]
+    readonly '&'?: readonly unknown[]
+  }
   if (ct) return `ct ${ct.key}`
-  if (meta) return `meta ${meta.key}`
+  if (meta) return meta.key === 'iif' || meta.key === 'oif' ? meta.key : `meta ${meta.key}`
+  if (set) return `{ ${set.map(valueText).sort().join(', ')} }`
   return masked?.length === 2 ? masked.map(valueText).join(' & ') : JSON.stringify(value)
 }
 

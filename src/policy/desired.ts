@@ -64,7 +64,7 @@ export const nothingDesired: Desired = {
 
 /** Decides, from the kernel as it is and the configuration alone, what the kernel should hold. */
 export function desiredState(snapshot: Snapshot, settings: Settings, remembered: Tables): Desired {
-  const { enis, passedOver } = selectEnis(snapshot.links, settings)
+  const { enis, passedOver } = selectEnis(snapshot.links, settings, snapshot.rules)
   if (enis.length < 2) {
     return { ...nothingDesired, enis: enis.map((eni) => ({ eni, routing: [] })), passedOver }
   }
@@ -145,7 +145,7 @@ function planFamily({ snapshot, settings, parts, mainRoutes }: World, eni: Eni, 
     .flatMap((other) => other.families.filter(({ family }) => family === part.family))
   const present = snapshot.routes.filter((route) => route.table === number && isOurRoute(settings, route))
   const gateway = chooseGateway(part, siblings, mainRoutes, present)
-  const target = { table: number, protocol: settings.numbers.protocol }
+  const target = { table: number, protocol: settings.numbers.protocol, honour: settings.honour }
   const addresses = part.addresses.map(({ address }) => address)
   const delegated = delegatedPrefixes(settings.knowledge.enis.get(eni.link.mac), part, siblings)
   return {

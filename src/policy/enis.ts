@@ -1,4 +1,6 @@
 import type { Link } from '../state/link.ts'
+import type { Rule } from '../state/rule.ts'
+import { isShared, networkPlugin, type Plugin } from './hands-off.ts'
 import type { Knowledge } from './knowledge.ts'
 import { bestMatch, type Match } from './pattern.ts'
 import type { Settings } from './settings.ts'
@@ -52,9 +54,10 @@ export const mayBeEni = (link: Link): boolean =>
 /** Tells which links are ENIs. Loopback never is; virtual links only where the configuration names them closely enough. */
 export function selectEnis(
   links: readonly Link[],
-  settings: Pick<Settings, 'include' | 'exclude' | 'knowledge'>,
+  settings: Pick<Settings, 'include' | 'exclude' | 'manage' | 'knowledge'>,
+  rules: readonly Rule[] = [],
 ): EniSelection {
-  const enis: Eni[] = []
+  const enis: Link[] = []
   const passedOver: PassedOver[] = []
   for (const link of [...links].sort((a, b) => a.index - b.index)) {
     const match = matchOf(link, settings)
@@ -65,19 +68,29 @@ export function selectEnis(
     if (because) {
       passedOver.push({ link, because })
     } else {
-      const onEc2 = hasEc2Driver(link) || settings.knowledge.enis.has(link.mac)
-      enis.push({ link, onEc2, ...management(link, settings) })
+      enis.push(link)
     }
   }
-  return { enis, passedOver }
+  const plugin = networkPlugin(links, rules)
+  const eniOf = (link: Link): Eni => {
+    const onEc2 = hasEc2Driver(link) || settings.knowledge.enis.has(link.mac)
+    const driver = plugin && !isShared(link, enis, settings.knowledge) ? plugin : undefined
+    return { link, onEc2, ...management(link, settings, driver) }
+  }
+  return { enis: enis.map(eniOf), passedOver }
 }
 
 function management(
   link: Link,
-  { exclude, knowledge }: Pick<Settings, 'exclude' | 'knowledge'>,
+  { exclude, manage, knowledge }: Pick<Settings, 'exclude' | 'manage' | 'knowledge'>,
+  driver: Plugin | undefined,
 ): Pick<Eni, 'managed' | 'unmanagedBecause'> {
-  return bestMatch(exclude, link, knowledge.enis.get(link.mac)?.id)
-    ? { managed: false, unmanagedBecause: 'excluded by the configuration' }
+  const names = (patterns: readonly string[]) => bestMatch(patterns, link, knowledge.enis.get(link.mac)?.id)
+  if (names(exclude)) {
+    return { managed: false, unmanagedBecause: 'excluded by the configuration' }
+  }
+  return driver && !names(manage)
+    ? { managed: false, unmanagedBecause: `driven by ${driver.name} (${driver.evidence})` }
     : { managed: true }
 }
 

@@ -29,7 +29,7 @@ export function interestOf(
   remembered: Tables,
   { thorough, spare }: { readonly thorough: boolean; readonly spare: number },
 ): Interest {
-  const { enis } = selectEnis(links, settings)
+  const { enis } = selectEnis(links, settings, rules)
   const active = enis.length >= 2
   const managed = enis.filter((eni) => eni.managed)
   const unassigned = active ? managed.filter(({ link }) => !hasTable(link, remembered, settings)) : []

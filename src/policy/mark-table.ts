@@ -1,10 +1,8 @@
-import { linkWord } from '../state/link.ts'
 import { hex, type MarkTable } from '../state/marking.ts'
 
 /** The marks of one ENI, both inside the mask. */
 export interface EniMarks {
   readonly link: string
-  readonly index: number
   /** Of its connections, and of their replies. */
   readonly reply: number
   /** Of packets that came in by it and were redirected. */
@@ -15,13 +13,13 @@ export interface EniMarks {
  * The table that ties a forwarded connection to the ENI it came in on. `forward` notes the ENI in the connection's mark;
  * `prerouting` copies it to replies, whichever link they come from, before they are routed. Redirected IPv4 packets are
  * marked as they come in too: strict rp_filter asks for the way back from the address that they were redirected to, which
- * no rule by source knows. That comes after DNAT (-100), so what stays on the host is not touched at all.
+ * no rule by source knows. That comes after DNAT (-100), so what stays on the host is not touched at all. Nor is what is
+ * forwarded from one of all ENIs (`enis`) to another without DNAT: an appliance's transit, which main routes both ways.
  */
-export function markTable(marks: readonly EniMarks[], mask: number): MarkTable {
+export function markTable(marks: readonly EniMarks[], enis: readonly string[], mask: number): MarkTable {
   const kept = hex(~mask)
   const set = (what: 'ct' | 'meta', mark: number) => `${what} mark set ${what} mark & ${kept} | ${hex(mark)}`
-  const byLink = (chain: string) =>
-    `iif vmap ${mapping(marks.map(({ link, index }, i) => [linkKey(link, index), `${chain}-${i}`]))}`
+  const byLink = (chain: string) => `iif vmap ${mapping(marks.map(({ link }, i) => [`"${link}"`, `${chain}-${i}`]))}`
   const byMark = `ct mark & ${hex(mask)} vmap ${mapping(marks.map(({ reply }, i) => [hex(reply), `reply-${i}`]))}`
   return {
     chains: [
@@ -31,13 +29,16 @@ export function markTable(marks: readonly EniMarks[], mask: number): MarkTable {
         `chain note-${i} { ct mark & ${hex(mask)} != ${hex(reply)} ${set('ct', reply)}; }`,
       ]),
       `chain prerouting { type filter hook prerouting priority -90; policy accept; ct direction reply ${byMark}; ct direction original ct status dnat meta nfproto ipv4 ${byLink('arrival')}; }`,
-      `chain forward { type filter hook forward priority -150; policy accept; ct direction original ${byLink('note')}; }`,
+      `chain forward { type filter hook forward priority -150; policy accept; ct direction original ct status dnat ${byLink('note')}; ct direction original oif != ${links(enis)} ${byLink('note')}; }`,
     ],
   }
 }
 
-/** nft has no escape inside its quotes: a link whose name is more than a word goes by its number. */
-const linkKey = (name: string, index: number): string => (linkWord(name) === name ? `"${name}"` : String(index))
+/** nft takes a set of one for a plain value. */
+const links = (names: readonly string[]): string => {
+  const sorted = names.map((name) => `"${name}"`).sort()
+  return sorted.length === 1 ? String(sorted[0]) : `{ ${sorted.join(', ')} }`
+}
 
 /** Sorted: the kernel gives the elements back in an order of its own. */
 const mapping = (entries: readonly (readonly [string, string])[]): string =>

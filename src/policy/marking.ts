@@ -40,7 +40,7 @@ export function desiredMarking(snapshot: Snapshot, plans: readonly Marked[], set
     ...unavailable(snapshot.marking),
     ...takenBits(snapshot, mask, settings),
     ...tooFewBits(enis.length, mask),
-    ...strangeNames(enis),
+    ...strangeNames(plans),
   ]
   if (refused.length > 0) {
     return { ...noMarking, refused }
@@ -49,7 +49,11 @@ export function desiredMarking(snapshot: Snapshot, plans: readonly Marked[], set
   const marks = enis.map(({ eni, table: number }) => marksOf(eni, numbers.get(number as number) as number, mask))
   return {
     rules: ([4, 6] as const).flatMap((family) => familyRules(family, enis, marks, mask, settings)),
-    table: markTable(marks, mask),
+    table: markTable(
+      marks,
+      plans.map(({ eni }) => eni.link.name),
+      mask,
+    ),
     links: new Map(enis.map(({ eni }) => [eni.link.index, settings.numbers.protocol])),
     refused,
   }
@@ -58,7 +62,6 @@ export function desiredMarking(snapshot: Snapshot, plans: readonly Marked[], set
 /** The lowest bit of the mask tells packets that come in from replies, the others hold the ENI's number. */
 const marksOf = ({ link }: Eni, number: number, mask: number): EniMarks => ({
   link: link.name,
-  index: link.index,
   reply: deposit(2 * number, mask),
   arrival: deposit(2 * number + 1, mask),
 })
@@ -152,6 +155,7 @@ function tooFewBits(count: number, mask: number): Refusal[] {
       ]
 }
 
+/** nft has no escape inside its quotes. */
 const strangeNames = (enis: readonly Marked[]): Refusal[] =>
   enis
     .filter(({ eni }) => linkWord(eni.link.name) !== eni.link.name)

@@ -1,5 +1,5 @@
 import { contains } from '../state/prefix.ts'
-import { formatRoute, type Route, table, tableName } from '../state/route.ts'
+import { formatRoute, type Route, routeKey, table, tableName } from '../state/route.ts'
 import { formatRule, type Rule } from '../state/rule.ts'
 import { linkNamer, type Snapshot } from '../state/snapshot.ts'
 import type { Desired } from './desired.ts'
@@ -55,6 +55,11 @@ export function judge(question: Question, answer: Answer, circumstances: Circums
 function isRight(question: Question, route: Route, { desired, settings }: Circumstances): boolean {
   const oif = route.nexthops[0]?.oif
   if (route.type === 'local' || (oif === question.linkIndex && !isIntruder(question, route, settings))) {
+    return true
+  }
+  // By another ENI, as main has it, since the configuration honours that.
+  const own = isOurRoute(settings, route) && route.table === question.table
+  if (own && desired.routes.some((wanted) => routeKey(wanted.route) === routeKey(route))) {
     return true
   }
   const throughEni = desired.enis.some(({ eni }) => eni.link.index === oif)

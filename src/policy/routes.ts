@@ -24,6 +24,8 @@ const ipv6Metric = 1024
 export interface TableContents {
   readonly protocol: number
   readonly table: number
+  /** Destinations for which main's routes through another ENI, by a router, are followed. */
+  readonly honour: readonly Prefix[]
 }
 
 /** All routes of an ENI's table in one family, each destination once; on-link routes first, the default last. */
@@ -58,6 +60,14 @@ export function wantedRoutes(
       metrics: followed.route.metrics,
       ...ipv4Source(eni, ownAddress(eni, followed.route.prefsrc)),
     })
+  }
+  for (const { route: honoured, hop } of honouredRoutes(eni, siblings, mainRoutes, target.honour)) {
+    const key = prefixKey(honoured.destination)
+    if (!wanted.has(key)) {
+      const nexthops = [{ ...hop, weight: 1 }]
+      const copy = route(eni, target, honoured.destination, hop, { metrics: honoured.metrics, nexthops })
+      wanted.set(key, { route: copy, why: 'as in main through another ENI, honoured by the configuration' })
+    }
   }
   if (gateway) {
     const hop = gateway.address ? { gateway: gateway.address, onlink: false } : { onlink: false }
@@ -126,6 +136,28 @@ function followedRoutes(eni: EniFamily, siblings: readonly EniFamily[], mainRout
   )
   const onLink = own.filter(({ hop }) => !hop.gateway)
   return [...onLink, ...own.filter(({ hop }) => hop.gateway), ...shared]
+}
+
+/**
+ * Main's routes by a router behind another ENI, for chosen destinations. Never what another ENI is connected to: that is
+ * what sends answers inside a subnet by the wrong ENI.
+ */
+function honouredRoutes(
+  eni: EniFamily,
+  siblings: readonly EniFamily[],
+  mainRoutes: readonly Route[],
+  honour: readonly Prefix[],
+): { route: Route; hop: Omit<Nexthop, 'weight'> }[] {
+  const isHonoured = ({ destination }: Route) =>
+    honour.some((block) => block.length <= destination.length && contains(block, destination.address))
+  return mainRoutes
+    .filter((candidate) => isFollowable(candidate, eni) && isHonoured(candidate))
+    .sort((a, b) => a.metric - b.metric)
+    .flatMap((route) =>
+      route.nexthops
+        .filter(({ oif, gateway }) => gateway && siblings.some(({ index }) => index === oif))
+        .map(({ weight: _, ...hop }) => ({ route, hop })),
+    )
 }
 
 const isFollowable = (route: Route, eni: EniFamily): boolean =>

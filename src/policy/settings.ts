@@ -1,3 +1,4 @@
+import type { Prefix } from '../state/prefix.ts'
 import type { Knowledge } from './knowledge.ts'
 
 /** The numbers by which the program recognises what is its own in the kernel. */
@@ -19,6 +20,10 @@ export interface Settings {
   readonly retired: readonly Pick<Settings, 'numbers' | 'include'>[]
   readonly include: readonly string[]
   readonly exclude: readonly string[]
+  /** ENIs that are managed although a container network plug-in drives them. */
+  readonly manage: readonly string[]
+  /** Destinations for which main's routes through another ENI, by a router, are followed. */
+  readonly honour: readonly Prefix[]
   /** What the instance metadata told so far. */
   readonly knowledge: Knowledge
   /** imds: bare ENIs get the addresses that the metadata lists. */

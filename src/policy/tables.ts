@@ -1,5 +1,5 @@
 import { isRoutable } from '../state/address.ts'
-import { table } from '../state/route.ts'
+import { type Route, table } from '../state/route.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import type { Eni } from './enis.ts'
 import { numbersOf } from './knowledge.ts'
@@ -83,6 +83,9 @@ const rememberedTable =
     return last?.mac === link.mac ? last.table : undefined
   }
 
+/** A route by a router may be one that is honoured, through another ENI than the table's own; these never are. */
+const isAnchor = ({ destination, nexthops }: Route): boolean => destination.length === 0 || !nexthops[0]?.gateway
+
 /** The table that routes or rules of ours already tie to an ENI: after a restart the kernel is all that is known. */
 function tablesInKernel(snapshot: Snapshot, settings: Settings): readonly TableOf[] {
   const routes = snapshot.routes.filter((route) => route.nexthops.length === 1 && isOurRoute(settings, route))
@@ -90,7 +93,7 @@ function tablesInKernel(snapshot: Snapshot, settings: Settings): readonly TableO
   const has = ({ link }: Eni, address: string | undefined) =>
     snapshot.addresses.some((own) => own.linkIndex === link.index && own.address === address)
   return [
-    ({ link }) => routes.find((route) => route.nexthops[0]?.oif === link.index)?.table,
+    ({ link }) => routes.find((route) => isAnchor(route) && route.nexthops[0]?.oif === link.index)?.table,
     (eni) => rules.find((rule) => has(eni, rule.source?.address))?.table,
     ({ link }) => rules.find((rule) => rule.oif === link.name)?.table,
   ]

@@ -214,3 +214,35 @@ describe('a connection that came in by an ENI', () => {
     expect(await vpc.outside.tcp(bare(eth1.addresses[0]!), { port: published })).toMatchObject({ ok: true })
   })
 })
+
+describe('transit', () => {
+  const test = containerTest(0)
+
+  test('from one ENI to another bears no mark', async ({ vpc, container }) => {
+    expect(container).toBeDefined()
+    await vpc.attach(eth0)
+    await vpc.attach(eth2)
+    await startDaemon(vpc, connmark)
+    // The other client's answer never comes: neither knows of the detour.
+    const there = '172.31.16.10'
+    await vpc.client('a').ip(`route add ${there} via ${bare(eth0.addresses[0]!)} dev eth0`)
+    await vpc.client('a').tcp(there, { timeoutMs: 200 })
+    const connections = (await vpc.instance.exec('cat', ['/proc/net/nf_conntrack'])).split('\n')
+    const transit = connections.filter((line) => line.includes(`dst=${there} `))
+    expect(transit.map((line) => / mark=\d+/.exec(line)?.[0])).toEqual([' mark=0'])
+  })
+})
+
+describe('with more addresses than have rules of their own', () => {
+  const test = containerTest(1)
+
+  test('published ports answer', async ({ vpc, container }) => {
+    expect(container).toBeDefined()
+    const more = Array.from({ length: 40 }, (_, i) => `172.31.2.${i + 1}/20`)
+    await vpc.attach(eth0)
+    await vpc.attach({ ...eth1, addresses: [...eth1.addresses, ...more] })
+    await publish(vpc, 'nft')
+    await startDaemon(vpc, connmark)
+    expect(await unserved(vpc, addressesOf(eth0, eth1, { addresses: [more[39]!] }))).toEqual([])
+  })
+})

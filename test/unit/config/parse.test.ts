@@ -21,7 +21,7 @@ describe('parseConfig', () => {
       name: 'an unknown key is named with those that are allowed there',
       text: '[routing]\ntable-base = 20000\ntablebase = 3',
       faults: [
-        'c.toml:3: routing.tablebase: unknown key; allowed here: table-base, priority-base, protocol, link-group, containers, container-mark-mask, on-stop',
+        'c.toml:3: routing.tablebase: unknown key; allowed here: table-base, priority-base, protocol, link-group, containers, container-mark-mask, honour, on-stop',
       ],
     },
     {

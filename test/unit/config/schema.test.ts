@@ -6,6 +6,7 @@ const sample = `
 [interfaces]
 include = ["driver:ena", "driver:ixgbevf", "driver:vif"]  # also names or globs "eth*", "mac:02:…", "eni-…"
 exclude = []
+manage = []
 [routing]
 table-base = 20000
 priority-base = 20000
@@ -13,6 +14,7 @@ protocol = 213
 link-group = 20000            # 0 = leave link groups alone
 containers = "off"
 container-mark-mask = 0x7f000000
+honour = []
 on-stop = "keep"
 [addresses]
 mode = "observe"
@@ -26,7 +28,7 @@ textfile = ""
 socket = ""
 `
 const defaults = {
-  interfaces: { include: ['driver:ena', 'driver:ixgbevf', 'driver:vif'], exclude: [] },
+  interfaces: { include: ['driver:ena', 'driver:ixgbevf', 'driver:vif'], exclude: [], manage: [] },
   routing: {
     'table-base': 20_000,
     'priority-base': 20_000,
@@ -34,6 +36,7 @@ const defaults = {
     'link-group': 20_000,
     containers: 'off',
     'container-mark-mask': 0x7f000000,
+    honour: [],
     'on-stop': 'keep',
   },
   addresses: { mode: 'observe' },

@@ -5,7 +5,7 @@ import { noMetadata } from '../../../src/policy/knowledge.ts'
 
 test('settings are the numbers and patterns of the configuration', () => {
   const config = parseConfig(
-    'interfaces.include = ["eth*"]\ninterfaces.exclude = ["eth9"]\nrouting = { table-base = 1000, priority-base = 2000, protocol = 77, link-group = 5 }',
+    'interfaces.include = ["eth*"]\ninterfaces.exclude = ["eth9"]\ninterfaces.manage = ["eth8"]\nrouting = { honour = ["10.0.0.0/8"], table-base = 1000, priority-base = 2000, protocol = 77, link-group = 5 }',
     'c.toml',
   )
   const retired = [settingsOf(parseConfig('', 'c.toml'))]
@@ -14,6 +14,8 @@ test('settings are the numbers and patterns of the configuration', () => {
     retired,
     include: ['eth*'],
     exclude: ['eth9'],
+    manage: ['eth8'],
+    honour: [{ address: '10.0.0.0', length: 8 }],
     knowledge: noMetadata,
     addressing: 'observe',
   })

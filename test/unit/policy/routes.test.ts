@@ -245,3 +245,30 @@ describe('wantedRoutes in IPv6', () => {
     expect(eth1Routes(text)).toEqual(routes)
   })
 })
+
+describe("main's routes through another ENI", () => {
+  const text = `${four}
+    addr 2600:1f18::218/64 dev eth1
+    route default via 172.31.0.1 dev eth1 metric 200
+    route 10.1.0.0/16 via 172.30.99.9 dev eth0 metric 50
+    route 10.2.0.0/16 dev eth0 metric 50
+    route 192.0.2.0/24 via 172.30.99.9 dev eth0
+    -6 route fd99::/32 via 2600:2::9 dev eth0`
+  const honoured = (honour: readonly string[]) =>
+    wantedRouteLines(snapshot(text), { settings: ethSettings(`honour = ${JSON.stringify(honour)}`) }).filter(
+      (line) => line.includes('dev eth0') && line.includes('table 20000'),
+    )
+
+  test.each([
+    { name: 'none unless asked for', honour: [], routes: [] },
+    { name: 'those inside a block', honour: ['10.0.0.0/8'], routes: ['10.1.0.0/16 via 172.30.99.9'] },
+    { name: 'not one that is wider than the block', honour: ['10.1.2.0/24'], routes: [] },
+    {
+      name: 'all that are no default, of both families, and never what the other is connected to',
+      honour: ['0.0.0.0/0', '::/0'],
+      routes: ['192.0.2.0/24 via 172.30.99.9', '10.1.0.0/16 via 172.30.99.9', 'fd99::/32 via 2600:2::9'],
+    },
+  ])('$name', ({ honour, routes }) => {
+    expect(honoured(honour).map((line) => line.split(' dev ')[0])).toEqual(routes)
+  })
+})
