@@ -8,6 +8,7 @@ import { Vpc } from '../../src/lab/vpc.ts'
 import { fuzzBytes } from './bytes.ts'
 import { fuzzKernel } from './fib/kernel.ts'
 import { report } from './fib/report.ts'
+import { fuzzWire } from './fib/wire.ts'
 import { History } from './history.ts'
 import { Random } from './random.ts'
 import { faultsOf } from './verdict.ts'
@@ -29,12 +30,23 @@ if (process.getuid?.() !== 0) {
   process.exitCode = fuzzModel(new Random(seed)) || (await fuzzHistories(new Random(seed)))
 }
 
-/** The model of rules and routes against the kernel's answers, for a third of what is left. */
+/** The model of rules and routes against the kernel's answers, and against packets that are sent: a third of what is left. */
 function fuzzModel(random: Random): number {
-  const until = performance.now() + (end - performance.now()) / 3
-  const { rounds, questions, first } = fuzzKernel(random, () => performance.now() > until)
-  console.log(first ? report(first) : `${rounds} configurations, ${questions} packets: model and kernel agree on all`)
-  return first ? 1 : 0
+  const start = performance.now()
+  const share = (end - start) / 6
+  const asked = fuzzKernel(random, () => performance.now() > start + share)
+  console.log(
+    asked.first
+      ? report(asked.first)
+      : `${asked.rounds} configurations, ${asked.questions} packets: model and kernel agree on all`,
+  )
+  const sent = fuzzWire(random, () => performance.now() > start + 2 * share)
+  console.log(
+    sent.first
+      ? report(sent.first)
+      : `${sent.sent} packets sent over ${sent.rounds} configurations, ${sent.left} left by a link: all as the model says`,
+  )
+  return asked.first || sent.first ? 1 : 0
 }
 
 async function fuzzHistories(random: Random): Promise<number> {

@@ -3,6 +3,7 @@ import { describe, expect, test as plain } from 'vitest'
 import type { Vpc } from '../../src/lab/vpc.ts'
 import { fuzzKernel } from '../fuzz/fib/kernel.ts'
 import { report } from '../fuzz/fib/report.ts'
+import { fuzzWire } from '../fuzz/fib/wire.ts'
 import { Random } from '../fuzz/random.ts'
 import { cli } from '../support/daemon.ts'
 import { eth0, eth1 } from '../support/judge-answers.ts'
@@ -26,6 +27,12 @@ describe('the model', () => {
     const { first, questions } = fuzzKernel(new Random(7), (rounds) => rounds === 40)
     expect(first ? report(first) : '').toBe('')
     expect(questions).toBe(40 * 60)
+  })
+
+  plain.skipIf(unprivileged)('says by which link, and to which neighbour, packets leave that are sent', () => {
+    const { first, left } = fuzzWire(new Random(7), (rounds) => rounds === 15)
+    expect(first ? report(first) : '').toBe('')
+    expect(left).toBeGreaterThan(150)
   })
 })
 

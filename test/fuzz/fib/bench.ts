@@ -3,7 +3,7 @@ import { Inquiry } from '../../../src/kernel/inquiry.ts'
 import { type Family, families } from '../../../src/state/ip.ts'
 import { enterNewNetworkNamespace } from '../../support/netlink.ts'
 import type { Random } from '../random.ts'
-import { addresses, links, nexthops, routersOf, routeWords, ruleWords, tables } from './words.ts'
+import { addresses, destinations, links, macOf, nexthops, routersOf, routeWords, ruleWords, tables } from './words.ts'
 
 /** A network namespace of this thread whose rules and routes are random, and the model's view of it. */
 export class Bench {
@@ -127,10 +127,13 @@ const restored = (family: Family): readonly string[] => [
   ]),
 ]
 
+/** Everybody's hardware address is known, so that packets leave at once: of routers a telling one, of others any. */
 function neighbours(link: string, i: number, family: Family): string[] {
-  return routersOf(family, link).map((router, n) =>
-    router.endsWith('dead')
-      ? `neigh replace ${router} dev ${link} nud failed`
-      : `neigh replace ${router} lladdr 02:00:00:${family}0:0${i}:0${n} dev ${link} nud permanent`,
-  )
+  const known = (address: string, mac: string) => `neigh replace ${address} lladdr ${mac} dev ${link} nud permanent`
+  return [
+    ...routersOf(family, link).map((router) =>
+      router.endsWith('dead') ? `neigh replace ${router} dev ${link} nud failed` : known(router, macOf(router)),
+    ),
+    ...destinations[family].map((address, n) => known(address, `02:01:00:${family}0:0${i}:0${n}`)),
+  ]
 }

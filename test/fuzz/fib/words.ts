@@ -78,6 +78,14 @@ export const routersOf = (family: Family, link: string): readonly string[] => {
   return family === 4 ? [`10.${i}.0.254`, `10.${i}.0.253`] : [`fd0${i}::fe`, `fd0${i}::fd`, `fd0${i}::dead`]
 }
 
+/** The hardware address of a router, which tells it on the wire. */
+export function macOf(router: string): string {
+  const family: Family = router.includes(':') ? 6 : 4
+  const link = links.findIndex((name) => routersOf(family, name).includes(router))
+  const n = routersOf(family, links[link] ?? 'f0').indexOf(router)
+  return `02:00:00:${family}0:0${link}:0${n}`
+}
+
 /** Nexthop objects of a family: one through each link, a blackhole, a group. */
 export function nexthops(family: Family): string[] {
   const base = family === 4 ? 0 : 10
