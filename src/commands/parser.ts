@@ -16,6 +16,8 @@ interface Verb {
   readonly options?: readonly (readonly [string, string])[]
   /** What its words mean, where it takes any: they are told apart by the verb itself. */
   readonly words?: string
+  /** The same, where it works without any. */
+  readonly optionalWords?: string
   readonly help: string
 }
 
@@ -168,6 +170,26 @@ Examples:
   eni-routed watch --json | jq -r 'select(.event == "change").what'`,
   },
   {
+    name: 'history',
+    summary: 'show what the daemon changed, when and why, from the journal',
+    load: async () => (await import('./history.ts')).history,
+    json: true,
+    optionalWords: '[INTERFACE], by name, MAC or ENI id; also one that is gone',
+    options: [
+      ['--since <time>', 'only from then on, as journalctl takes it: yesterday, "-2 hours", "2026-01-02 03:04"'],
+    ],
+    help: `
+Works without the daemon. Needs root, or membership in the group systemd-journal.
+
+Exit status: 0, also where nothing is recorded; 1 journalctl refuses, 64 wrong usage, 69 there is no journalctl,
+77 this user may not read the journal.
+
+Examples:
+  eni-routed history
+  eni-routed history eth1 --since today
+  eni-routed history --json | jq -r '.[] | select(.event == "refused").command'`,
+  },
+  {
     name: 'cleanup',
     summary: 'take away exactly what is ours: rules, routes and link groups',
     load: async () => (await import('./cleanup.ts')).cleanup,
@@ -227,7 +249,7 @@ export function createProgram(finish: (code: number) => void): Command {
 
 function addVerb(
   program: Command,
-  { name, summary, load, json, options, words, help }: Verb,
+  { name, summary, load, json, options, words, optionalWords, help }: Verb,
   finish: (code: number) => void,
 ): void {
   const command = program
@@ -242,6 +264,9 @@ function addVerb(
     .action(async () => finish(await (await load())(command.optsWithGlobals<CommonOptions>(), command.args)))
   if (words) {
     command.argument('<words...>', words)
+  }
+  if (optionalWords) {
+    command.argument('[words...]', optionalWords)
   }
   for (const [flags, description] of options ?? []) {
     command.option(flags, description)

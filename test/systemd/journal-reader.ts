@@ -23,6 +23,12 @@ export class JournalReader {
     return last!.__CURSOR!
   }
 
+  /** What processes outside of the unit wrote under its name. */
+  async forged(): Promise<string> {
+    await this.#guest.exec('journalctl', ['--sync'])
+    return this.#guest.exec('journalctl', ['--output=json', '--quiet', 'SYSLOG_IDENTIFIER=eni-routed', '_UID=65534'])
+  }
+
   /** The same matches whenever a cursor is used: journalctl 252 passes over a record where the cursor's own does not match. */
   async #read(args: readonly string[]): Promise<Entry[]> {
     await this.#guest.exec('journalctl', ['--sync'])
