@@ -36,8 +36,8 @@ export function abandonedCgroups(): string[] {
   return names.filter((name) => !existsSync(`/proc/${name.split('-')[1]}`))
 }
 
-/** A killed process needs some milliseconds to leave its group. */
-function removeTree(folder: string, attempts = 300): void {
+/** A killed process needs some milliseconds to leave its group; on a busy machine, seconds. */
+function removeTree(folder: string, attempts = 2000): void {
   for (let attempt = 1; existsSync(folder); attempt++) {
     try {
       for (const entry of readdirSync(folder, { withFileTypes: true })) {
