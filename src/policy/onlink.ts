@@ -60,6 +60,6 @@ function subnetsOf(addresses: readonly Address[], family: Family): Prefix[] {
 
 /** The address that an IPv4 on-link route gives as source: the first of that subnet that is no secondary. */
 export function sourceOf(subnet: Prefix, addresses: readonly Address[]): string | undefined {
-  const inSubnet = addresses.filter(({ onLink }) => prefixKey(onLink) === prefixKey(subnet))
-  return (inSubnet.find(({ secondary }) => !secondary) ?? inSubnet[0])?.address
+  const isIn = ({ onLink }: Address) => onLink.length === subnet.length && onLink.address === subnet.address
+  return (addresses.find((own) => !own.secondary && isIn(own)) ?? addresses.find(isIn))?.address
 }

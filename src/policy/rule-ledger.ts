@@ -94,5 +94,17 @@ function between<T>(before: readonly T[], after: readonly T[]): { gone: readonly
   while (start < shorter && before[start] === after[start]) start++
   let end = 0
   while (end < shorter - start && before[before.length - 1 - end] === after[after.length - 1 - end]) end++
-  return { gone: before.slice(start, before.length - end), come: after.slice(start, after.length - end) }
+  return apart(before.slice(start, before.length - end), after.slice(start, after.length - end))
+}
+
+/** Without the objects that are in both lists, each as often as it is in both. */
+function apart<T>(before: readonly T[], after: readonly T[]): { gone: readonly T[]; come: readonly T[] } {
+  const left = new Map<T, number>()
+  for (const item of before) left.set(item, (left.get(item) ?? 0) + 1)
+  const come = after.filter((item) => {
+    const count = left.get(item) ?? 0
+    left.set(item, count - 1)
+    return count <= 0
+  })
+  return { gone: [...left].flatMap(([item, count]) => Array<T>(Math.max(0, count)).fill(item)), come }
 }

@@ -38,11 +38,18 @@ export function assignTables(snapshot: Snapshot, enis: readonly Eni[], settings:
       assigned.set(eni.link.index, { mac: eni.link.mac, table: number })
     }
   }
+  const lacks = () => candidates.some(({ link }) => !assigned.has(link.index))
+  for (const eni of candidates) {
+    give(eni, rememberedTable(remembered)(eni))
+  }
   // Evidence by its strength, of one kind for every ENI: an address that moved, or that two ENIs have, gives no table away.
-  for (const known of [rememberedTable(remembered), ...tablesInKernel(snapshot, settings)]) {
+  for (const known of lacks() ? tablesInKernel(snapshot, settings) : []) {
     for (const eni of candidates.filter(({ link }) => !assigned.has(link.index))) {
       give(eni, known(eni))
     }
+  }
+  if (!lacks()) {
+    return assigned
   }
   const foreign = foreignTables(snapshot, settings)
   const without = primaryFirst(snapshot, candidates).filter(({ link }) => !assigned.has(link.index))
