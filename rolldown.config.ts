@@ -21,5 +21,9 @@ export default defineConfig({
     },
   ],
   transform: { define: { VERSION: JSON.stringify(version), COMMIT: JSON.stringify(commit) } },
-  output: { dir: 'dist', format: 'cjs', sourcemap: true, entryFileNames: '[name].js', cleanDir: true },
+  output: {
+    ...{ dir: 'dist', format: 'cjs', sourcemap: true, entryFileNames: '[name].js', cleanDir: true },
+    // By itself: otherwise some module of ours that the daemon needs may share its chunk, and load it, which takes 10 ms.
+    codeSplitting: { groups: [{ name: 'zod', test: /node_modules\/zod\// }] },
+  },
 })

@@ -1,7 +1,6 @@
 import type { Verdict } from '../instance/configurators.ts'
-import type { EniFacts } from '../policy/knowledge.ts'
+import { type EniFacts, hasAddresses } from '../policy/knowledge.ts'
 import type { Link } from '../state/link.ts'
-import { hasAddresses } from './facts.ts'
 
 /**
  * ms that a link is bare before this program takes it up: others that react to a new link do so within 50 ms, and udev

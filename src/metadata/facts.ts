@@ -1,4 +1,4 @@
-import { type EniFacts, numbersOf } from '../policy/knowledge.ts'
+import { type EniFacts, hasAddresses, numbersOf } from '../policy/knowledge.ts'
 import { type Family, families, familyOf } from '../state/ip.ts'
 import { type Prefix, prefixKey } from '../state/prefix.ts'
 import { type Leaf, type LeafValue, leafNames } from './documents.ts'
@@ -90,10 +90,6 @@ export function unknownLeaves(facts: EniFacts | undefined, primaryMac: string | 
 
 const hasNumbers = (facts: EniFacts, primaryMac: string | undefined): boolean =>
   numbersOf({ enis: new Map([[facts.mac, facts]]), ...(primaryMac ? { primaryMac } : {}) }, facts.mac) !== undefined
-
-/** Are the addresses of a family there, with the subnet that they lie in? */
-export const hasAddresses = ({ addresses, subnets }: EniFacts): boolean =>
-  families.some((family) => addresses[family] !== undefined && has(subnets, family))
 
 /** Is everything there that every ENI has? Of the rest nobody can tell whether it is yet to come. */
 export const isWhole = (facts: EniFacts | undefined, primaryMac: string | undefined): boolean =>

@@ -1,5 +1,6 @@
+import { hasAddresses } from '../policy/knowledge.ts'
 import { type Leaf, leafNames } from './documents.ts'
-import { emptyFacts, type Facts, hasAddresses, isShrunk, isWhole, unknownLeaves } from './facts.ts'
+import { emptyFacts, type Facts, isShrunk, isWhole, unknownLeaves } from './facts.ts'
 import { afterAbsence, confirmation, nextRefresh, refreshLeaves, settling, urgentFor } from './schedule.ts'
 import type { Watched } from './watched.ts'
 

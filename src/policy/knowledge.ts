@@ -1,4 +1,4 @@
-import type { Family } from '../state/ip.ts'
+import { type Family, families, familyOf } from '../state/ip.ts'
 import type { Prefix } from '../state/prefix.ts'
 
 /** Addresses of one family as the metadata listed them, the primary first. */
@@ -22,6 +22,12 @@ export interface EniFacts {
   readonly delegated: readonly Prefix[]
   readonly addresses: Readonly<Partial<Record<Family, Listed>>>
 }
+
+/** Are the addresses of a family there, with the subnet that they lie in? */
+export const hasAddresses = ({ addresses, subnets }: EniFacts): boolean =>
+  families.some(
+    (family) => addresses[family] !== undefined && subnets.some(({ address }) => familyOf(address) === family),
+  )
 
 /**
  * What is known of the ENIs beside the kernel. A plain value that only ever adds: every decision has to be right with
