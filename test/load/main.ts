@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { DaemonProcess } from '../../src/lab/daemon-process.ts'
 import { Vpc } from '../../src/lab/vpc.ts'
+import { churn, foreignRoutes, perSecond } from './churn.ts'
 import { healingTimes } from './healing.ts'
 
-const perSecond = 1_000
-const foreignRoutes = 100_000
+const routes = 100_000
 /** USER_HZ: the unit of proc_pid_stat(5). */
 const ticksPerSecond = 100
 
@@ -23,9 +23,9 @@ try {
   await daemon.ready()
   const pid = daemon.process.pid as number
   await measure('quiet', pid, () => sleep(5_000))
-  await measure(`${perSecond} foreign changes a second`, pid, () => churn(Number(values.seconds)))
-  await vpc.instance.batch(Array.from({ length: foreignRoutes }, (_, i) => `route add ${nth(i)}/32 dev lo`))
-  await measure(`${foreignRoutes} foreign routes in main`, pid, () => sleep(5_000))
+  await measure(`${perSecond} foreign changes a second`, pid, () => churn(vpc.instance, Number(values.seconds)))
+  await foreignRoutes(vpc.instance, routes)
+  await measure(`${routes} foreign routes in main`, pid, () => sleep(5_000))
   process.exitCode = (await daemon.stop()) === 0 ? 0 : 1
 } finally {
   await vpc.destroy()
@@ -48,21 +48,4 @@ async function measure(what: string, pid: number, work: () => Promise<unknown>):
 function ticksOf(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
   return Number(fields[11]) + Number(fields[12])
-}
-
-/** Rules and routes of others come and go, at the rate, in parcels of a tenth of a second. */
-async function churn(seconds: number): Promise<void> {
-  const lines = Array.from({ length: perSecond / 40 }, (_, i) => [
-    `route add 10.9.${i}.0/24 dev lo table 77`,
-    `route del 10.9.${i}.0/24 dev lo table 77`,
-    `rule add priority 30000 from 10.9.${i}.0/24 lookup 77`,
-    `rule del priority 30000 from 10.9.${i}.0/24 lookup 77`,
-  ]).flat()
-  for (let parcel = 0; parcel < seconds * 10; parcel++) {
-    await Promise.all([vpc.instance.batch(lines), sleep(100)])
-  }
-}
-
-function nth(i: number): string {
-  return `11.${i >> 16}.${(i >> 8) & 255}.${i & 255}`
 }

@@ -1,0 +1,23 @@
+import { cpus, loadavg, release, totalmem } from 'node:os'
+
+/** Where the figures come from. */
+export interface Machine {
+  readonly processor: string
+  readonly processors: number
+  readonly memoryGiB: number
+  readonly kernel: string
+  readonly node: string
+  /** Mean number of runnable processes in the minute before: far from 0, the figures are of a busy machine. */
+  readonly load: number
+  readonly at: string
+}
+
+export const machine = (): Machine => ({
+  processor: cpus()[0]?.model ?? 'unknown',
+  processors: cpus().length,
+  memoryGiB: Math.round(totalmem() / 2 ** 30),
+  kernel: release(),
+  node: process.version,
+  load: Number((loadavg()[0] as number).toFixed(2)),
+  at: new Date().toISOString(),
+})
