@@ -25,7 +25,7 @@ export async function run(options: CommonOptions): Promise<number> {
   log.info({ event: 'start', version, pid: process.pid }, `eni-routed ${version} starts as process ${process.pid}`)
   const manager = await serviceManager(log)
   const daemon = new Daemon({
-    kernel: openKernel(),
+    kernel: openKernel((what) => log.debug({ event: 'picture' }, what)),
     config,
     log,
     version,

@@ -8,21 +8,23 @@ import { decodeRoute } from '../netlink/route.ts'
 import { decodeRule } from '../netlink/rule.ts'
 import type { EventSketch } from '../policy/relevance.ts'
 import { routeTypes, table } from '../state/route.ts'
+import type { Picture } from './picture.ts'
 import type { Hint, Relevance, Sighting } from './port.ts'
 
 /** Hears the kernel's events, passes on those that matter as hints, and counts the writes of others. */
 export class EventSource {
   readonly #ownPort: number
-  readonly #onTouched: (linkIndex?: number) => void
+  readonly #picture: Pick<Picture, 'note' | 'forget'>
   readonly #listener: Listener
   #relevance: Relevance = () => undefined
   #onHint: (hint: Hint) => void = () => {}
   #foreignWrites = 0
   #heard: (() => void) | undefined
+  #seen = 0
 
-  private constructor(ownPort: number, onTouched: (linkIndex?: number) => void) {
+  private constructor(ownPort: number, picture: Pick<Picture, 'note' | 'forget'>) {
     this.#ownPort = ownPort
-    this.#onTouched = onTouched
+    this.#picture = picture
     this.#listener = Listener.open({
       filter: (view) => this.#filter(view),
       onGreeting: (port) => this.#greeted(port),
@@ -32,12 +34,12 @@ export class EventSource {
   }
 
   /**
-   * `ownPort`: the netlink port of the socket through which this process makes its changes. `onTouched` is told at once,
-   * before anything is delivered, through which link main's routes may have changed; undefined: through any.
+   * `ownPort`: the netlink port of the socket through which this process makes its changes. The picture is told of every
+   * event as soon as it is read, before anything is delivered.
    * @throws {NetlinkError}
    */
-  static open(ownPort: number, onTouched: (linkIndex?: number) => void): EventSource {
-    return new EventSource(ownPort, onTouched)
+  static open(ownPort: number, picture: Pick<Picture, 'note' | 'forget'>): EventSource {
+    return new EventSource(ownPort, picture)
   }
 
   watch(relevance: Relevance, onHint: (hint: Hint) => void): void {
@@ -45,12 +47,19 @@ export class EventSource {
     this.#onHint = onHint
   }
 
-  /** Counts the writes to rules and routes by others so far; lost events count as one. */
-  foreignWrites(): number {
+  /** Reads what waits, so that the picture has all that the kernel has announced. Returns how many events came so far. */
+  catchUp(): number {
     if (this.#listener.drain().overflow) {
       this.#foreignWrites++
-      this.#onTouched()
+      this.#seen++
+      this.#picture.forget()
     }
+    return this.#seen
+  }
+
+  /** Counts the writes to rules and routes by others so far; lost events count as one. */
+  foreignWrites(): number {
+    this.catchUp()
     return this.#foreignWrites
   }
 
@@ -74,6 +83,8 @@ export class EventSource {
 
   /** Runs on every event, thousands a second on a busy router: the bytes in place decide for most. */
   #filter(view: EventView): boolean {
+    this.#seen++
+    this.#picture.note(view)
     if (view.portId === this.#ownPort) {
       return false
     }
@@ -83,11 +94,7 @@ export class EventSource {
       case 'rule':
         this.#foreignWrites++
         return true
-      case 'nexthop':
-        this.#onTouched()
-        return true
       default:
-        this.#onTouched(view.linkIndex)
         return true
     }
   }
@@ -96,9 +103,6 @@ export class EventSource {
     this.#foreignWrites++
     const number = view.routeTable
     const linkIndex = number === table.main || number === table.local ? view.routeLinkIndex : undefined
-    if (number === table.main) {
-      this.#onTouched(linkIndex)
-    }
     // A route that refuses packets leaves by no link, and needs no look at once.
     const anyLink = linkIndex === undefined && routeTypes[view.routeType] === 'unicast'
     const sketch = {
@@ -113,7 +117,7 @@ export class EventSource {
 
   #deliver({ events, overflow }: EventBatch): void {
     if (overflow) {
-      this.#onTouched()
+      this.#picture.forget()
       this.#onHint(lost)
       return
     }

@@ -9,16 +9,19 @@ import { addRule, deleteRule } from '../netlink/rule-request.ts'
 import type { Interest } from '../policy/interest.ts'
 import type { Answer } from '../policy/outcome.ts'
 import type { Question } from '../policy/questions.ts'
+import type { Address } from '../state/address.ts'
 import type { Change } from '../state/change.ts'
 import { type Family, families } from '../state/ip.ts'
 import type { Link } from '../state/link.ts'
 import type { MarkingSight } from '../state/marking.ts'
-import { type Route, routeIdentity, table } from '../state/route.ts'
+import { type Route, routeIdentity } from '../state/route.ts'
+import type { Rule } from '../state/rule.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import { createDriverLookup } from './driver.ts'
 import { EventSource } from './events.ts'
-import { MainRoutes } from './main-routes.ts'
 import { Nftables } from './nftables.ts'
+import { Picture } from './picture.ts'
+import { type Contents, contentsOf, differences } from './picture-contents.ts'
 import type { ChangeResult, Hint, InterestOf, Kernel, Relevance } from './port.ts'
 
 const refusals = ['unreachable', 'blackhole', 'prohibit'] as const
@@ -26,27 +29,41 @@ const refusals = ['unreachable', 'blackhole', 'prohibit'] as const
 /** Times that a dump torn by other writers is read anew before it is used as it is. */
 const attempts = 4
 
-/** Opens the kernel of the network namespace of this process. @throws {NetlinkError} */
-export const openKernel = (): Kernel => new NetlinkKernel()
+/**
+ * Opens the kernel of the network namespace of this process. `onDifference` is told where a thorough look found that what
+ * was kept from earlier ones is not what the kernel has.
+ * @throws {NetlinkError}
+ */
+export const openKernel = (onDifference: (what: string) => void = () => {}): Kernel => new NetlinkKernel(onDifference)
 
 class NetlinkKernel implements Kernel {
   readonly #socket = RequestSocket.open()
-  readonly #main = new MainRoutes((family, oif) => this.#socket.routes({ family, table: table.main, oif }))
-  readonly #events = EventSource.open(this.#socket.portId, (linkIndex) => this.#main.forget(linkIndex))
+  readonly #picture = new Picture((filter) => this.#socket.routes(filter))
+  readonly #events = EventSource.open(this.#socket.portId, this.#picture)
   readonly #drivers = createDriverLookup()
   readonly #nftables = new Nftables()
   #onHint: ((hint: Hint) => void) | undefined
+  readonly #onDifference: (what: string) => void
+
+  constructor(onDifference: (what: string) => void) {
+    this.#onDifference = onDifference
+  }
 
   observe(interestOf: InterestOf, thorough: boolean): Snapshot {
+    const start = this.#events.catchUp()
+    const before = thorough ? contentsOf(this.#picture) : undefined
     if (thorough) {
-      this.#main.forget()
+      this.#picture.forget()
     }
-    const links = whole(this.#socket.links(), 'links').map((link) => this.#withDriver(link))
-    const addresses = whole(this.#socket.addresses(), 'addresses')
-    const rules = this.#untorn(() => perFamily((family) => [this.#socket.rules(family)]))
+    const links = this.#picture.links ?? this.#picture.keepLinks(this.#readLinks())
+    const addresses = this.#addresses()
+    const rules = this.#rules()
     const interest = interestOf(links, rules.items)
     const routes = this.#untorn(() => perFamily((family) => this.#routes(family, interest)))
     const marking = this.#marking(interest, thorough)
+    if (before && this.#events.catchUp() === start) {
+      this.#compare(before)
+    }
     return {
       links,
       addresses,
@@ -108,6 +125,47 @@ class NetlinkKernel implements Kernel {
     return changes.map((change, i) => resultOf(change, outcomes[i]))
   }
 
+  #readLinks(): readonly Link[] {
+    return whole(this.#socket.links(), 'links').map((link) => this.#withDriver(link))
+  }
+
+  #addresses(): readonly Address[] {
+    const { addresses } = this.#picture
+    const read = () => whole(this.#socket.addresses(), 'addresses')
+    return addresses.items ?? this.#settled(read, (items) => addresses.keep(items))
+  }
+
+  /** Rules that were torn while they were read serve this once. */
+  #rules(): { items: readonly Rule[]; torn: boolean } {
+    const { rules } = this.#picture
+    if (rules[4].items && rules[6].items) {
+      return { items: [...rules[4].items, ...rules[6].items], torn: false }
+    }
+    let torn = false
+    const read = () => {
+      const result = this.#untorn(() => perFamily((family) => [this.#socket.rules(family)]))
+      torn = result.torn
+      return result.items
+    }
+    const ofFamily = (items: readonly Rule[], family: Family) => items.filter((rule) => rule.family === family)
+    const keep = (items: readonly Rule[]) => families.flatMap((family) => rules[family].keep(ofFamily(items, family)))
+    return { items: this.#settled(read, (items) => (torn ? items : keep(items))), torn }
+  }
+
+  /** Reads, and keeps what was read if no event came meanwhile, which the picture would not have, or have twice. */
+  #settled<T>(read: () => readonly T[], keep: (items: readonly T[]) => readonly T[]): readonly T[] {
+    const start = this.#events.catchUp()
+    const items = read()
+    return this.#events.catchUp() === start ? keep(items) : items
+  }
+
+  /** Tells where the picture had it otherwise than the kernel: a fault of ours, or a silence of the kernel's. */
+  #compare(before: Contents): void {
+    for (const difference of differences(before, contentsOf(this.#picture))) {
+      this.#onDifference(difference)
+    }
+  }
+
   /** Virtual links tell their kind; the others have a driver. */
   #withDriver(link: Link): Link {
     const driver = link.kind === undefined && !link.loopback ? this.#drivers.driverOf(link.name) : undefined
@@ -116,8 +174,8 @@ class NetlinkKernel implements Kernel {
 
   #routes(family: Family, { mainThrough, tables, protocols }: Interest): Dump<Route>[] {
     return [
-      ...mainThrough.map((linkIndex) => this.#main.through(linkIndex, family)),
-      ...tables.map((number) => this.#socket.routes({ family, table: number })),
+      ...mainThrough.map((linkIndex) => this.#picture.routes.through(linkIndex, family)),
+      ...tables.map((number) => this.#picture.routes.ofTable(number, family)),
       ...protocols.map((protocol) => this.#socket.routes({ family, protocol })),
     ]
   }
@@ -133,7 +191,7 @@ class NetlinkKernel implements Kernel {
       const parts = dumps.some(({ interrupted, datagrams }) => interrupted || datagrams > 1)
       const torn = parts && this.#events.foreignWrites() !== before
       if (torn) {
-        this.#main.forget()
+        this.#picture.routes.forget()
       }
       if (!torn || attempt === attempts) {
         return { items: dumps.flatMap(({ items }) => items), torn }

@@ -107,6 +107,11 @@ export class EventView {
     return this.#u32(8)
   }
 
+  /** The body for the decoder of its kind: a view, as short-lived as this one. */
+  get payload(): Buffer {
+    return this.#buffer.subarray(this.#start, this.#end)
+  }
+
   /** The event by itself, with a copy of its bytes. */
   toEvent(): NetlinkEvent {
     const payload = Buffer.from(this.#buffer.subarray(this.#start, this.#end))
