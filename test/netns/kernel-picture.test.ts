@@ -33,7 +33,12 @@ describe.skipIf(unprivileged)('what is kept of the kernel from one look to the n
   })
 
   const interest = (): Interest => ({
-    ...{ mainThrough: [world.index('nlt0'), world.index('nlt2')], tables: [20000, 20001], protocols: [] },
+    ...{
+      mainThrough: [world.index('nlt0'), world.index('nlt2')],
+      tables: [20000, 20001],
+      protocols: [],
+      marking: false,
+    },
   })
   const look = (thorough: boolean): Snapshot => port.observe(interest, thorough)
 
