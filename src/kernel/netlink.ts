@@ -88,8 +88,8 @@ class NetlinkKernel implements Kernel {
     ]
   }
 
-  ask({ family, source, destination, ipProtocol }: Question): Answer {
-    const answer = this.#socket.routeGet({ family, source, destination, ipProtocol, fibMatch: true })
+  ask(question: Question): Answer {
+    const answer = this.#socket.routeGet({ ...question, fibMatch: true })
     return answer instanceof NetlinkError ? { error: answer.code } : { route: answer }
   }
 

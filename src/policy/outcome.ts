@@ -3,6 +3,10 @@ import { formatRoute, type Route, routeKey, table, tableName } from '../state/ro
 import { formatRule, type Rule } from '../state/rule.ts'
 import { linkNamer, type Snapshot } from '../state/snapshot.ts'
 import type { Desired } from './desired.ts'
+import { nothing } from './fib/found.ts'
+import { plainPacket } from './fib/packet.ts'
+import { fibOf } from './fib/picture.ts'
+import { askRules } from './fib/rules.ts'
 import { isOurRoute, isOurRule } from './ownership.ts'
 import type { Question } from './questions.ts'
 import { defaultLength } from './routes.ts'
@@ -111,17 +115,11 @@ function culprit(route: Route, snapshot: Snapshot): Cause {
 
 const ip = ({ family }: { family: 4 | 6 }): string => (family === 6 ? 'ip -6' : 'ip')
 
-/** Rules that select the packet, in the order in which they are asked. */
-const rulesFor = (question: Question, snapshot: Snapshot): Rule[] =>
-  snapshot.rules
-    .filter((rule) => rule.family === question.family && selects(rule, question))
-    .sort((a, b) => a.priority - b.priority)
-
-function selects(rule: Rule, question: Question): boolean {
-  const source = !rule.source || contains(rule.source, question.source)
-  const destination = !rule.destination || contains(rule.destination, question.destination)
-  const protocol = rule.ipProto === undefined || rule.ipProto === question.ipProtocol
-  const marked = rule.fwmark !== undefined && rule.fwmark !== 0
-  const hit = source && destination && protocol && !marked && !rule.iif && !rule.oif
-  return rule.invert ? !hit : hit
+/** Rules that select the packet, in the order in which they are asked, over every goto. */
+function rulesFor(question: Question, snapshot: Snapshot): Rule[] {
+  const fib = fibOf({ ...snapshot, deadRouters: new Set(), forwardsIpv6: false })
+  const packet = { ...plainPacket, ...question }
+  // Not every table was read: it is the rules that are looked for, so no table has anything.
+  const { steps } = askRules(fib, packet, () => nothing)
+  return steps.filter(({ event }) => event.kind !== 'missed').map(({ rule }) => rule)
 }

@@ -145,3 +145,28 @@ describe('explain', () => {
     expect(outcome.stderr).toContain(says)
   })
 })
+
+describe('the proof of the outcome', () => {
+  test.for([
+    { rule: 'ipproto tcp dport 25', says: 'the Internet to port 25' },
+    { rule: 'uidrange 1500-1600', says: 'the Internet of user 1500' },
+    { rule: 'ipproto udp sport 53', says: 'the Internet from port 53' },
+  ])('sees a rule by $rule in front of ours, and names it', async ({ rule, says }, { vpc }) => {
+    await attachBoth(vpc)
+    expect((await cli(vpc, ['check'])).code).toBe(0)
+    await vpc.instance.ip(`rule add priority 100 ${rule} lookup main`)
+    const { code, stdout } = await cli(vpc, ['check'])
+    expect(code).toBe(1)
+    expect(stdout).toContain(says)
+    expect(stdout).toMatch(/the rule "priority 100 from all .*" is asked first/)
+  })
+
+  test.for(['fwmark 0x80000/0xff0000', 'ipproto sctp', 'iif eth0', 'not from 0.0.0.0/0'])(
+    'accuses no rule by %s, which leads no unmarked packet of ours astray',
+    async (rule, { vpc }) => {
+      await attachBoth(vpc)
+      await vpc.instance.ip(`rule add priority 100 ${rule} lookup main`)
+      expect(await cli(vpc, ['check'])).toMatchObject({ code: 0, stdout: 'in sync\n' })
+    },
+  )
+})

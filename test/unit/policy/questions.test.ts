@@ -47,4 +47,30 @@ describe('questions', () => {
     const sources = destinations(`${host}${many}`).map((line) => line.split(' ')[0])
     expect(new Set(sources).size).toBe(17)
   })
+
+  test.each([
+    {
+      name: 'a port',
+      rule: 'ipproto 6 dport 25',
+      guise: { ipProtocol: 6, destinationPort: 25, towards: 'the Internet to port 25' },
+    },
+    {
+      name: 'a user',
+      rule: 'uidrange 1500-1600',
+      guise: { ipProtocol: 6, uid: 1500, towards: 'the Internet of user 1500' },
+    },
+    { name: 'a protocol', rule: 'ipproto 17', guise: { ipProtocol: 17, towards: 'the Internet' } },
+  ])('one more of each by $name that a rule in front of ours asks for', ({ rule, guise }) => {
+    const asked = questionsOf(`${host}rule priority 100 from all ${rule} lookup 99`)
+    expect(asked).toContainEqual(expect.objectContaining({ source: '172.31.0.218', destination: '8.8.8.8', ...guise }))
+    expect(asked).toHaveLength(2 * questionsOf(host).length)
+  })
+
+  test.each(['fwmark 0x10', 'ipproto 132', 'ipproto 6'])('no more by a rule with %s', (rule) => {
+    expect(questionsOf(`${host}rule priority 100 from all ${rule} lookup 99`)).toEqual(questionsOf(host))
+  })
+
+  test('none by a rule behind ours', () => {
+    expect(questionsOf(`${host}rule priority 30000 from all dport 25 lookup 99`)).toEqual(questionsOf(host))
+  })
 })
