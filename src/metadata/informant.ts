@@ -32,6 +32,8 @@ export class Informant {
   #knowledge: Knowledge = noMetadata
   readonly #adoption = new Adoption(whoConfigures)
   #reconsideration: NodeJS.Timeout | undefined
+  /** What the last look at the links depended on: most passes change nothing of it. */
+  #seen: readonly unknown[] = []
 
   constructor({ config, log, onFailure }: InformantOptions) {
     this.#log = log
@@ -55,9 +57,16 @@ export class Informant {
       return
     }
     this.#considerAdoption(snapshot, desired, settings)
-    const watched = watchedLinks(snapshot, desired, settings)
-    const surroundings = () => snapshot.addresses.map(({ linkIndex, address }) => `${linkIndex} ${address}`).join()
     this.#source ??= this.#open()
+    const { links, addresses } = snapshot
+    const { knowledge, addressing, include, exclude } = settings
+    const seen = [links, addresses, knowledge, addressing, include, exclude, this.#source]
+    if (seen.every((part, i) => part === this.#seen[i])) {
+      return
+    }
+    this.#seen = seen
+    const watched = watchedLinks(snapshot, desired, settings)
+    const surroundings = () => addresses.map(({ linkIndex, address }) => `${linkIndex} ${address}`).join()
     void this.#source.then((source) => source.see(watched, surroundings))
   }
 

@@ -7,6 +7,11 @@ import type { Watched } from './watched.ts'
 /** ms after which a link that is no ENI by itself is asked about no more. */
 const curiosity = 120_000
 
+/** ms to the looks at the lists after an address has come that they lack; the service lags behind the VPC by seconds. */
+const doubtDelays = [0, 10_000, 60_000] as const
+/** ms between two such looks at least. */
+const shortestDoubt = 10_000
+
 /** `arriving`: documents are missing; `settling`: a second look for what came last; `quiet`: only refreshed. */
 type Stage = 'arriving' | 'settling' | 'quiet'
 
@@ -23,6 +28,9 @@ export class Subject {
   /** Documents to ask for before all others: all of them at a reload, those to be confirmed. */
   #queue: readonly Leaf[] = []
   #answered = new Set<Leaf>()
+  /** Times that the lists were read again for the sake of one address, and when they are, or were, last. */
+  #doubts = 0
+  #doubtedAt = Number.NEGATIVE_INFINITY
 
   constructor(watched: Watched, now: number) {
     this.watched = watched
@@ -46,7 +54,24 @@ export class Subject {
     if (watched.bare && !this.watched.bare && this.arriving) {
       this.dueAt = now
     }
+    if (watched.unlisted.join() !== this.watched.unlisted.join()) {
+      this.#doubts = 0
+    }
     this.watched = watched
+    this.#doubt(now)
+  }
+
+  /** The kernel has an address that no document lists: the lists are read again, now, after a while and once more. */
+  #doubt(now: number): void {
+    const delay = doubtDelays[this.#doubts]
+    if (this.watched.unlisted.length === 0 || this.arriving || this.#queue.length > 0 || delay === undefined) {
+      return
+    }
+    this.#queue = ['local-ipv4s', 'ipv6s', 'ipv4-prefix', 'ipv6-prefix']
+    // Addresses that come and go without end are no reason to ask without end.
+    this.dueAt = Math.max(now + delay, this.#doubtedAt + shortestDoubt)
+    this.#doubtedAt = this.dueAt
+    this.#doubts++
   }
 
   /** Everything is to be read again. */
@@ -114,6 +139,7 @@ export class Subject {
     this.#stage = arrived ? 'settling' : 'quiet'
     this.dueAt = now + (arrived ? settling : nextRefresh(refresh, chance))
     this.confirm(facts, now)
+    this.#doubt(now)
     return arrived
   }
 

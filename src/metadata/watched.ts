@@ -1,5 +1,6 @@
 import { bareLinks, looksAfter } from '../policy/addressing.ts'
 import type { Desired } from '../policy/desired.ts'
+import { differences } from '../policy/differences.ts'
 import { mayBeEni } from '../policy/enis.ts'
 import type { Settings } from '../policy/settings.ts'
 import type { Link } from '../state/link.ts'
@@ -16,6 +17,8 @@ export interface Watched {
   readonly bare: boolean
   /** This program gives it its addresses. */
   readonly adopted: boolean
+  /** Addresses that the kernel has there and no document lists: new ones, or wrong ones. */
+  readonly unlisted: readonly string[]
 }
 
 /** The links that wait for addresses from this program, or for somebody else to configure them. */
@@ -27,12 +30,14 @@ export const bareOf = (snapshot: Snapshot, enis: Desired['enis'], settings: Sett
   )
 
 /** The links to ask about: ENIs, and those that the metadata might name. Of several with one MAC the first. */
-export function watchedLinks(snapshot: Snapshot, { enis }: Desired, settings: Settings): Watched[] {
+export function watchedLinks(snapshot: Snapshot, desired: Desired, settings: Settings): Watched[] {
+  const { enis } = desired
   const { links } = snapshot
   const isEni = new Set(enis.map(({ eni }) => eni.link.index))
   const bare = new Set(bareOf(snapshot, enis, settings))
   const candidates = links.filter((link) => link.mac !== '' && (isEni.has(link.index) || mayBeEni(link)))
   const byMac = new Map(candidates.toReversed().map((link) => [link.mac, link]))
+  const unlisted = new Map(differences(snapshot, desired, settings).map((d) => [d.eni.link.index, d.unlisted]))
   return [...byMac.values()].map((link) => ({
     mac: link.mac,
     linkIndex: link.index,
@@ -40,5 +45,6 @@ export function watchedLinks(snapshot: Snapshot, { enis }: Desired, settings: Se
     isEni: isEni.has(link.index),
     bare: bare.has(link),
     adopted: looksAfter(link, snapshot, settings),
+    unlisted: unlisted.get(link.index) ?? [],
   }))
 }

@@ -38,6 +38,7 @@ const link = (linkIndex: number, more: Partial<Watched> = {}): Watched => ({
   isEni: true,
   bare: false,
   adopted: false,
+  unlisted: [],
   ...more,
 })
 
@@ -352,6 +353,34 @@ describe('how often it asks', () => {
     await pass(10_000)
     expect(facts(eth1.mac)).toMatchObject({ id: eth1.id, device: 1 })
     expect(asked.length).toBeLessThan(80)
+  })
+
+  test('an address that no document lists: the lists at once, and twice more', async () => {
+    const { see, asked, facts, put } = setUp()
+    see(link(2), link(3))
+    await pass(minute)
+    asked.length = 0
+    put({ [`${folderOf(eth1.mac)}local-ipv4s`]: '172.31.0.218\n172.31.0.219' })
+    see(link(2), link(3, { unlisted: ['172.31.0.219'] }))
+    await pass(100)
+    expect(facts(eth1.mac)?.addresses[4]?.latest).toContain('172.31.0.219')
+    expect(asked).toHaveLength(4)
+    await pass(3 * minute)
+    expect(asked).toHaveLength(3 * 4)
+    await pass(hour)
+    expect(asked.length).toBeLessThan(40)
+  })
+
+  test('addresses that come and go without end: every ten seconds at most', async () => {
+    const { see, asked } = setUp()
+    see(link(2), link(3))
+    await pass(minute)
+    asked.length = 0
+    for (let i = 0; i < 600; i++) {
+      see(link(2), link(3, { unlisted: i % 2 === 0 ? ['172.31.0.219'] : [] }))
+      await pass(100)
+    }
+    expect(asked.length).toBeLessThanOrEqual(4 * 7)
   })
 
   test('stopping it ends it', async () => {
