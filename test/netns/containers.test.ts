@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest'
 import { bare } from '../../src/lab/addressing.ts'
 import type { Vpc } from '../../src/lab/vpc.ts'
 import { addContainer, publish, published, publishers, unserved } from '../support/container.ts'
-import { cli, labConfig, startDaemon, stopDaemon } from '../support/daemon.ts'
+import { cli, labConfig, startDaemon } from '../support/daemon.ts'
 import { droppedPackets, eth0, eth1, eth2, everything, silent } from '../support/judge-answers.ts'
 import { vpcTest } from '../support/vpc.ts'
 
@@ -30,12 +30,11 @@ describe.each([0, 1, 2] as const)('with rp_filter %i', (rpFilter) => {
     expect(container).toBeDefined()
     for (const eni of [eth0, eth1, eth2]) await vpc.attach(eni)
     await publish(vpc, publisher)
-    const daemon = await startDaemon(vpc, connmark)
+    await startDaemon(vpc, connmark)
     const before = await droppedPackets(vpc)
     expect(await unserved(vpc, addressesOf(eth0, eth1, eth2))).toEqual([])
     expect(await droppedPackets(vpc)).toBe(before)
     expect(await cli(vpc, ['check'], connmark)).toMatchObject({ code: 0 })
-    await stopDaemon(daemon)
   })
 })
 
@@ -168,7 +167,7 @@ describe('marks', () => {
   ])('are refused where $name uses their bits, and served with others', async ({ command, input = '' }, { vpc }) => {
     await vpc.attach(eth0)
     await vpc.attach(eth1)
-    const daemon = await startDaemon(vpc, connmark)
+    await startDaemon(vpc, connmark)
     const [file, ...args] = command.split(' ') as [string, ...string[]]
     await vpc.instance.exec(file, args, input)
     await expect.poll(() => tables(vpc), { timeout: 3000 }).not.toContain('table inet eni-routed')
@@ -181,7 +180,6 @@ describe('marks', () => {
     const other = `${connmark}container-mark-mask = 0x00fe0000\n`
     const free = !/restore|0x1$|0x1 table/.test(command)
     expect((await cli(vpc, ['check'], other)).stdout.includes('are in use by')).toBe(!free)
-    await stopDaemon(daemon)
   })
 
   test.for(['MARK --set-xmark 0x200/0x200', 'CONNMARK --set-xmark 0x1/0x1'])(
