@@ -11,6 +11,8 @@ const confirmAfter = 500
  * and after 2.9 ms (9 ms) in one whose code V8 has yet to compile.
  */
 const warmUpBudget = 200
+/** Looks at most: on a small host one takes next to no time, and a quiet machine is to be quiet soon. */
+const warmUpLooks = 100
 /** ms between two of them: events come first. */
 const warmUpPause = 5
 /** ms before the first retry of what the kernel refuses; doubles up to the longest. */
@@ -76,11 +78,11 @@ export class Rhythm {
   }
 
   /** `budget` in ms. */
-  warmUp(budget = warmUpBudget): void {
+  warmUp(budget = warmUpBudget, looks = warmUpLooks): void {
     const started = performance.now()
     this.#beats.warm()
     const left = budget - (performance.now() - started)
-    this.#warming = left > 0 ? setTimeout(() => this.warmUp(left), warmUpPause) : undefined
+    this.#warming = left > 0 && looks > 1 ? setTimeout(() => this.warmUp(left, looks - 1), warmUpPause) : undefined
   }
 
   stop(): void {

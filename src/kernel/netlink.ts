@@ -122,6 +122,9 @@ class NetlinkKernel implements Kernel {
 
   #applyBatch(changes: readonly Change[]): ChangeResult[] {
     const outcomes = this.#socket.batch(changes.flatMap((change) => requestOf(change) ?? []))
+    if (changes.some((change) => 'link' in change)) {
+      this.#picture.forgetLinks()
+    }
     return changes.map((change, i) => resultOf(change, outcomes[i]))
   }
 

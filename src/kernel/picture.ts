@@ -37,8 +37,13 @@ export class Picture {
     return this.#links
   }
 
-  forget(): void {
+  /** What is done to a link that is down, the kernel announces to nobody (netdev_state_change). */
+  forgetLinks(): void {
     this.#links = undefined
+  }
+
+  forget(): void {
+    this.forgetLinks()
     this.addresses.forget()
     this.forgetRules()
     this.routes.forget()

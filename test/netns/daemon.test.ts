@@ -55,6 +55,21 @@ describe.each(['static', 'ra'] as const)('with IPv6 %s', (ipv6) => {
   })
 })
 
+describe('an ENI that is plugged in and stays down', () => {
+  const test = vpcTest()
+
+  test('is put into the link group once: the kernel does not announce that', async ({ vpc }) => {
+    await vpc.attach(eth0)
+    await vpc.attach(eth1)
+    const daemon = await startDaemon(vpc)
+    await vpc.attach({ ...eth2, configure: false })
+    await sleep(1_500)
+    const ofEth2 = daemon.changes.filter(({ interface: name }) => name === 'eth2')
+    expect(ofEth2.map(({ command }) => command)).toEqual(['ip link set dev eth2 group 20000'])
+    await stopDaemon(daemon)
+  })
+})
+
 interface Order {
   readonly name: string
   readonly eni: Attached

@@ -1,0 +1,21 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { Rhythm } from '../../src/rhythm.ts'
+
+beforeEach(() => vi.useFakeTimers())
+afterEach(() => vi.useRealTimers())
+
+/** A rhythm whose warming looks take `cost` ms each, and how many there were. */
+function warming(cost: number) {
+  const beats = { pass: vi.fn(), lookThoroughly: vi.fn(), warm: vi.fn(() => void vi.advanceTimersByTime(cost)) }
+  const rhythm = new Rhythm(beats)
+  rhythm.warmUp()
+  vi.advanceTimersByTime(60_000)
+  return beats.warm.mock.calls.length
+}
+
+test.each([
+  { name: 'their time is spent', cost: 20, looks: 10 },
+  { name: 'there were a hundred, where they cost nothing', cost: 0, looks: 100 },
+])('a young daemon looks until $name', ({ cost, looks }) => {
+  expect(warming(cost)).toBe(looks)
+})
