@@ -11,7 +11,7 @@ import { knowledgeOf } from '../instance/knowledge-report.ts'
 import { readReport } from '../instance/report.ts'
 import { Inquiry } from '../kernel/inquiry.ts'
 import { type Account, accountFor, type World, worldOf } from '../policy/explain/account.ts'
-import { type Arrival, answerTo, reversePathOf } from '../policy/explain/arrival.ts'
+import { type Arrival, answerTo, asRouted, reversePathOf } from '../policy/explain/arrival.ts'
 import type { Packet } from '../policy/fib/packet.ts'
 import type { Settings } from '../policy/settings.ts'
 import type { Link } from '../state/link.ts'
@@ -111,7 +111,8 @@ function accountOf(inquiry: Inquiry, world: World, { packet }: Subject): Account
   return entrance ? arrivalOf(inquiry, world, packet, entrance) : accountFor(world, packet, inquiry.wayOf(packet))
 }
 
-function arrivalOf(inquiry: Inquiry, world: World, packet: Packet, entrance: Link): Arrival {
+function arrivalOf(inquiry: Inquiry, world: World, arriving: Packet, entrance: Link): Arrival {
+  const packet = asRouted(world, arriving, entrance)
   const reception = inquiry.reception(entrance)
   const reverse = reversePathOf(world, packet, reception)
   const { packet: reply, mark } = answerTo(world, packet, entrance)

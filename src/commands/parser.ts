@@ -143,7 +143,8 @@ Examples:
     ],
     help: `
 SOURCE is an address of this host, or a link by name, MAC or ENI id. For an incoming connection (in LINK) it is
-the remote address; then rp_filter is judged, and the way of the answer shown.
+the remote address; then rp_filter is judged, and the way of the answer shown. Of a published port, name the
+container's address as DESTINATION: the marks of containers = "connmark" are followed.
 
 Sends nothing, changes nothing. Works without the daemon and without privilege.
 

@@ -1,5 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { describe, expect, test as plain } from 'vitest'
+import { labConfig } from '../../src/lab/daemon-process.ts'
 import type { Vpc } from '../../src/lab/vpc.ts'
 import { fuzzKernel } from '../fuzz/fib/kernel.ts'
 import { report } from '../fuzz/fib/report.ts'
@@ -114,6 +115,30 @@ describe('explain', () => {
       expect(told.answer).toMatchObject({ agrees: true, ways: [{ interface: applied ? 'eth1' : 'eth0' }] })
     },
   )
+
+  test('follows a connection to a container by its mark, past strict rp_filter', async ({ vpc }) => {
+    await vpc.attach(eth0)
+    await vpc.attach(eth1)
+    await vpc.instance.batch([
+      'link add docker0 type bridge',
+      'address add 172.17.0.1/16 dev docker0',
+      'link set docker0 up',
+    ])
+    await vpc.instance.sysctl({ 'net.ipv4.ip_forward': 1, 'net.ipv4.conf.eth1.rp_filter': 1 })
+    const answer = async () =>
+      (await json(vpc, '203.0.113.9', 'to', '172.17.0.2', 'tcp', 'dport', '80', 'in', 'eth1'))[0]
+    expect(await cli(vpc, ['apply'], labConfig)).toMatchObject({ code: 0 })
+    expect(await answer()).toMatchObject({
+      rpFilter: { passes: false },
+      answer: { ways: [{ interface: 'eth0' }], symmetry: { verdict: 'no' } },
+    })
+    await cli(vpc, ['apply'], `${labConfig}[routing]\ncontainers = "connmark"\n`)
+    expect(await answer()).toMatchObject({
+      rpFilter: { passes: true, srcValidMark: true },
+      inward: { agrees: true, ways: [{ interface: 'docker0' }] },
+      answer: { agrees: true, ways: [{ interface: 'eth1', table: 20001 }], symmetry: { verdict: 'yes' } },
+    })
+  })
 
   test('draws it into a file', async ({ vpc }) => {
     await attachBoth(vpc)

@@ -1,4 +1,5 @@
 import type { Link } from '../../state/link.ts'
+import { table } from '../../state/route.ts'
 import { type Packet, replyTo } from '../fib/packet.ts'
 import type { Reception, ReversePath } from '../fib/reverse.ts'
 import { reversePath } from '../fib/reverse.ts'
@@ -39,11 +40,25 @@ export function answerTo(world: World, packet: Packet, entrance: Link): { packet
   }
 }
 
-/** The mark by which a rule of ours leads packets to the table of the ENI. */
+/** The mark by which a rule of ours leads the answers of forwarded connections to the table of the ENI. */
 function connectionMark({ fib, settings }: World, entrance: Link, family: 4 | 6): number | undefined {
-  const isOf = (table: number) =>
-    fib.picture.routes.some((route) => route.table === table && route.nexthops[0]?.oif === entrance.index)
-  return fib
-    .rules(family)
-    .find((rule) => rule.fwmark !== undefined && !rule.invert && isOurRule(settings, rule) && isOf(rule.table))?.fwmark
+  const isOf = (number: number) =>
+    fib.picture.routes.some((route) => route.table === number && route.nexthops[0]?.oif === entrance.index)
+  const rule = markRules(fib, settings, family).find(
+    ({ iif, table: number }) => iif === undefined && number !== table.main && isOf(number),
+  )
+  return rule?.fwmark
 }
+
+/**
+ * The packet as it is routed: one to a container, redirected from an address of this host, gets a mark as it comes in
+ * (IPv4, for rp_filter's sake). A rule of ours names the link and the mark.
+ */
+export function asRouted({ fib, settings }: World, packet: Packet, entrance: Link): Packet {
+  const rule = markRules(fib, settings, packet.family).find(({ iif }) => iif === entrance.name)
+  const onwards = exitsOf(wayThrough(fib, packet).fates).length > 0
+  return rule?.fwmark !== undefined && packet.mark === 0 && onwards ? { ...packet, mark: rule.fwmark } : packet
+}
+
+const markRules = (fib: World['fib'], settings: World['settings'], family: 4 | 6) =>
+  fib.rules(family).filter((rule) => rule.fwmark !== undefined && !rule.invert && isOurRule(settings, rule))
