@@ -3,8 +3,12 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'rolldown'
 
 const manifest = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as { version: string }
-// Packages name their commit, and may rehearse another version; a build by hand has none.
-const { ENI_ROUTED_VERSION: version = manifest.version, ENI_ROUTED_COMMIT: commit = '' } = process.env
+// Packages name their commit, may rehearse another version, and leave dist/ alone.
+const {
+  ENI_ROUTED_VERSION: version = manifest.version,
+  ENI_ROUTED_COMMIT: commit = '',
+  ENI_ROUTED_DIST: dir = 'dist',
+} = process.env
 
 export default defineConfig({
   input: 'src/main.ts',
@@ -22,7 +26,7 @@ export default defineConfig({
   ],
   transform: { define: { VERSION: JSON.stringify(version), COMMIT: JSON.stringify(commit) } },
   output: {
-    ...{ dir: 'dist', format: 'cjs', sourcemap: true, entryFileNames: '[name].js', cleanDir: true },
+    ...{ dir, format: 'cjs', sourcemap: true, entryFileNames: '[name].js', cleanDir: true },
     // By itself: otherwise some module of ours that the daemon needs may share its chunk, and load it, which takes 10 ms.
     codeSplitting: { groups: [{ name: 'zod', test: /node_modules\/zod\// }] },
   },

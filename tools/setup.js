@@ -16,8 +16,18 @@ const tools = {
   'x86_64-linux-gnu-strip': { apt: 'binutils-x86-64-linux-gnu', dnf: 'binutils-x86_64-linux-gnu' },
   'aarch64-linux-gnu-strip': { apt: 'binutils-aarch64-linux-gnu', dnf: 'binutils-aarch64-linux-gnu' },
 }
-/** Of Debian, for tests alone. */
-const guestTools = { 'systemd-nspawn': 'systemd-container', mmdebstrap: 'mmdebstrap' }
+/** Of Debian, for the tests of the unit and of the packages: commands, or files, and the package of each. */
+const testTools = {
+  'systemd-nspawn': 'systemd-container',
+  mmdebstrap: 'mmdebstrap',
+  rpmbuild: 'rpm',
+  'x86_64-linux-gnu-strip': 'binutils-x86-64-linux-gnu',
+  'aarch64-linux-gnu-strip': 'binutils-aarch64-linux-gnu',
+  lintian: 'lintian',
+  man: 'man-db',
+  'qemu-aarch64-static': 'qemu-user-static',
+  '/usr/aarch64-linux-gnu/lib/libstdc++.so.6': 'libstdc++6-arm64-cross',
+}
 const packagers = ['dpkg-deb', 'rpmbuild', 'x86_64-linux-gnu-strip', 'aarch64-linux-gnu-strip']
 const needed = { run: [], demo: ['ip', 'nft', 'ping'], test: ['ip', 'nft', 'ping', 'iptables-nft'], package: packagers }
 
@@ -29,7 +39,7 @@ installPackages()
 build()
 provideTools(needed[purpose])
 if (purpose === 'test') {
-  provideGuests()
+  provideTestTools()
 }
 
 /** `npm ci`, unless node_modules holds just what the lock file says. */
@@ -68,13 +78,13 @@ function provideTools(names) {
   run(manager, ['install', '-y', '-q', ...packages])
 }
 
-/** Tests under systemd boot a Debian guest. Where its tools can't be had, those tests say so and are skipped. */
-function provideGuests() {
-  const missing = Object.keys(guestTools).filter((name) => !onPath(name))
+/** Tests that boot a Debian guest, or build packages, say so where their tools can't be had, and are skipped. */
+function provideTestTools() {
+  const missing = Object.keys(testTools).filter((name) => !(name.startsWith('/') ? existsSync(name) : onPath(name)))
   if (missing.length === 0 || process.getuid() !== 0 || !onPath('apt-get')) {
     return
   }
-  const packages = missing.map((name) => guestTools[name])
+  const packages = missing.map((name) => testTools[name])
   say(`missing: ${missing.join(', ')}; installing ${packages.join(' ')}`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   for (const args of [
@@ -82,7 +92,7 @@ function provideGuests() {
     ['install', '-y', '-q', '--no-install-recommends', ...packages],
   ]) {
     if (spawnSync('apt-get', args, { env, stdio: ['ignore', 'ignore', 'inherit'] }).status !== 0) {
-      say(`apt-get ${args[0]} failed: the tests under systemd will be skipped`)
+      say(`apt-get ${args[0]} failed: tests under systemd and of packages will be skipped`)
       return
     }
   }

@@ -16,7 +16,7 @@ child.on('close', (code) => {
   rmSync(directory, { recursive: true })
   if (process.getuid() !== 0) {
     console.log(
-      'Not tested, for want of root: everything that needs network namespaces or guests (test/netns, test/systemd). Run: sudo npm test',
+      'Not tested, for want of root: everything that needs network namespaces or guests (test/netns, test/systemd, most of test/package). Run: sudo npm test',
     )
   }
   console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)

@@ -216,6 +216,10 @@ Example:
 
 /** Runs the verb that the arguments name, and resolves to the exit code. */
 export async function parseArguments(argv: readonly string[]): Promise<number> {
+  const words = argv.slice(2)
+  if (words.some((word) => word === '--version' || word === '-V') && !words.some((word) => !word.startsWith('-'))) {
+    return (await import('./version.ts')).printVersion(words.includes('--json'))
+  }
   let code: number = exit.ok
   const program = createProgram((result) => {
     code = result
@@ -237,7 +241,7 @@ export function createProgram(finish: (code: number) => void): Command {
       'Keeps policy routing right on hosts with several EC2 network interfaces: every reply leaves by the interface that owns its source address.',
     )
     .option('--config <file>', configHelp)
-    .version(`eni-routed ${version}`, '-V, --version', 'print the version')
+    .version(`eni-routed ${version}`, '-V, --version', 'print the version, and what it runs on')
     .helpOption('-h, --help', 'print help')
     .addHelpText('after', '\nEvery verb has help of its own: eni-routed VERB --help')
     .showHelpAfterError('(see: eni-routed --help)')

@@ -23,14 +23,14 @@ interface Manifest {
 }
 
 /** Node and koffi as they are shipped, and the npm packages whose code the bundle holds. */
-export const componentsOf = ({ node }: Architecture): Component[] => [
+export const componentsOf = ({ node }: Architecture, bundle: string): Component[] => [
   fetched(`node-linux-${node}`),
   fetched(`@koromix/koffi-linux-${node}`, 'node_modules/koffi'),
-  ...bundledPackages().map(installed),
+  ...bundledPackages(bundle).map(installed),
 ]
 
 /** What the source map names is what the bundle is made of. */
-export function bundledPackages(folder = 'dist'): string[] {
+export function bundledPackages(folder: string): string[] {
   const maps = readdirSync(folder).filter((file) => file.endsWith('.map'))
   const sources = maps.flatMap((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')).sources as string[])
   const names = sources.flatMap((source) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(source)?.[1] ?? [])

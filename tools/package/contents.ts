@@ -30,10 +30,11 @@ const asTheyAre: Readonly<Record<string, string>> = {
 export async function contents(
   origin: Origin,
   architecture: Architecture,
+  bundle: string,
   components: readonly Component[],
 ): Promise<Entry[]> {
   const entries = [
-    ...program(),
+    ...program(bundle),
     ...runtime(architecture),
     ...Object.entries(asTheyAre).map(([source, path]) => copy(path, source)),
     gzipped('usr/share/man/man8/eni-routed.8', await programPage(origin)),
@@ -50,16 +51,16 @@ export async function contents(
  * /usr/bin/eni-routed is the bundle itself, whose first line names our own Node: no shell between, and people find the
  * process by the name that they typed.
  */
-function program(): Entry[] {
-  const files = readdirSync('dist').filter((file) => file !== 'main.js')
-  const main = readFileSync('dist/main.js', 'utf8')
+function program(bundle: string): Entry[] {
+  const files = readdirSync(bundle).filter((file) => file !== 'main.js')
+  const main = readFileSync(join(bundle, 'main.js'), 'utf8')
   if (!main.startsWith('#!/usr/bin/env node\n')) {
-    throw new Error('dist/main.js does not begin with "#!/usr/bin/env node"; run: npm run build')
+    throw new Error('the bundle does not begin with "#!/usr/bin/env node", as src/main.ts does')
   }
   return [
     { path: 'usr/bin/eni-routed', target: '../lib/eni-routed/main.js' },
     { path: `${home}/main.js`, content: main.replace('/usr/bin/env node', `/${home}/node`), mode: 0o755 },
-    ...files.map((file) => copy(`${home}/${file}`, join('dist', file))),
+    ...files.map((file) => copy(`${home}/${file}`, join(bundle, file))),
   ]
 }
 

@@ -34,12 +34,16 @@ const builders = { deb: debOf, rpm: rpmOf, 'tar.gz': tarballOf }
 process.umask(0o022)
 process.chdir(new URL('../..', import.meta.url).pathname)
 const made = origin(options.release, options.version)
-bundle(made)
 rmSync(options.out, { recursive: true, force: true })
 mkdirSync(options.out, { recursive: true })
 const files: string[] = []
-for (const architecture of architectures.filter(({ node }) => options.arch.includes(node))) {
-  files.push(...(await packagesOf(architecture)))
+const bundle = bundled(made)
+try {
+  for (const architecture of architectures.filter(({ node }) => options.arch.includes(node))) {
+    files.push(...(await packagesOf(architecture)))
+  }
+} finally {
+  rmSync(bundle, { recursive: true, force: true })
 }
 const notes = `RELEASE-NOTES-${made.version}.md`
 write(notes, releaseNotes(readFileSync('CHANGELOG.md', 'utf8'), made.version))
@@ -47,14 +51,20 @@ const sums = [...files, notes].sort().map((file) => `${sha256(readFileSync(join(
 write('SHA256SUMS', sums.join(''))
 process.stdout.write(sums.join(''))
 
-/** The program as it is shipped knows its commit, and its version where another is rehearsed. */
-function bundle({ version, commit }: Origin): void {
-  run('npm', ['run', '--silent', 'build'], { ENI_ROUTED_VERSION: version, ENI_ROUTED_COMMIT: commit })
+/**
+ * The program as it is shipped. Its folder lies beside the sources, which the source maps name by the way to them: they are
+ * the same wherever the repository is.
+ */
+function bundled({ version, commit }: Origin): string {
+  const folder = mkdtempSync('dist-package-')
+  const env = { ENI_ROUTED_VERSION: version, ENI_ROUTED_COMMIT: commit, ENI_ROUTED_DIST: folder }
+  run('node_modules/.bin/rolldown', ['--config', 'rolldown.config.ts'], env)
+  return folder
 }
 
 async function packagesOf(architecture: Architecture): Promise<string[]> {
-  const components = componentsOf(architecture)
-  const entries = await contents(made, architecture, components)
+  const components = componentsOf(architecture, bundle)
+  const entries = await contents(made, architecture, bundle, components)
   const document = `${made.name}-${made.version}-linux-${architecture.node}.cdx.json`
   write(document, sbom(made, architecture, components))
   const packages = Object.entries(builders)
