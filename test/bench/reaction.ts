@@ -18,7 +18,7 @@ const awaited = '172.16.16.77'
 
 const task = async (stage: Stage, tries: number) => ({
   ...{ kind: 'address' as const, linkIndex: await stage.linkIndex('eth1'), addresses: [awaited], prefixLength: 20 },
-  ...{ priority: 20_001, tries, pauseMs: 30 },
+  ...{ tries, pauseMs: 30 },
 })
 
 /** Compiles the C floor; undefined, and said, where this machine has no compiler. */

@@ -6,6 +6,7 @@ import { decodeRule } from '../../src/netlink/rule.ts'
 import { deleteRule } from '../../src/netlink/rule-request.ts'
 import { NetlinkSocket } from '../../src/netlink/socket.ts'
 import { parseAddress } from '../../src/state/ip.ts'
+import { table } from '../../src/state/route.ts'
 import type { Rule } from '../../src/state/rule.ts'
 
 /*
@@ -21,8 +22,6 @@ export interface Task {
   /** One is used for each try of `address`, in turn; of `rule` the first. */
   readonly addresses: readonly string[]
   readonly prefixLength: number
-  /** Of the rule that is waited for. */
-  readonly priority: number
   readonly tries: number
   /** ms between two tries, at least. */
   readonly pauseMs: number
@@ -78,8 +77,9 @@ function awaitRule(type: number, address: string, deadline: number): boolean {
   }
 }
 
-function isAwaited(rule: Rule, address: string): boolean {
-  return rule.priority === task.priority && rule.source?.address === address
+/** The address's last rule: the one that asks a table of ours, or among thousands the one that goes to it. */
+function isAwaited({ source, table: number }: Rule, address: string): boolean {
+  return source?.address === address && number !== table.main
 }
 
 /** Blocks: nothing else of this process is to be in the way of the next try. */
