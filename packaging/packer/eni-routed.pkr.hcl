@@ -82,7 +82,7 @@ build {
   provisioner "shell" {
     execute_command = "sudo sh -c '{{ .Vars }} {{ .Path }}'"
     inline = [
-      endswith(var.package, ".rpm") ? local.rpm : local.deb,
+      can(regex("\\.rpm$", var.package)) ? local.rpm : local.deb,
       "rm ${local.file}",
       "eni-routed --version",
       "eni-routed check",

@@ -1,6 +1,8 @@
+import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { labConfig } from '../../src/lab/daemon-process.ts'
 import { ping, pingFlood } from '../../src/lab/ping.ts'
+import { messageIds } from '../../src/systemd/message-ids.ts'
 import { eth0, eth1, everything } from '../support/judge-answers.ts'
 import { Installation } from './installation.ts'
 import { laterVersion } from './setup.ts'
@@ -27,11 +29,13 @@ describe.skipIf(inject('noInstallation') !== '')('the .deb', { timeout: 120_000 
 
   const answers = async (eni: typeof eth0) => (await ping(machine.vpc.outside, address(eni))).ok
 
-  /** Packets of a ping of 1 ms that get lost while `action` goes on, and a little longer. */
+  /** Packets of a ping of 1 ms that get lost while `action` goes on, and a little before and after. */
   async function lostDuring(action: () => Promise<unknown>) {
     const floods = await Promise.all([eth0, eth1].map((eni) => pingFlood(machine.vpc.outside, address(eni))))
+    await setTimeout(300)
     await action()
     await machine.until('READY', async () => (await machine.property('ActiveState')) === 'active')
+    await setTimeout(300)
     const counts = await Promise.all(floods.map((flood) => flood.stop()))
     expect(Math.min(...counts.map(({ sent }) => sent))).toBeGreaterThan(100)
     return counts.map(({ lost }) => lost)
@@ -44,6 +48,13 @@ describe.skipIf(inject('noInstallation') !== '')('the .deb', { timeout: 120_000 
     expect(await machine.property('UnitFileState')).toBe('enabled')
     const pid = await machine.property('MainPID')
     expect((await machine.guest.exec('readlink', [`/proc/${pid}/exe`])).trim()).toBe('/usr/lib/eni-routed/node')
+  })
+
+  /** The id that the journal gives a new problem. */
+  const explained = () => machine.exec('journalctl', '--dump-catalog', messageIds.problem!).catch(() => '')
+
+  test('has the journal explain its records', async () => {
+    expect(await explained()).toContain('eni-routed')
   })
 
   test('keeps the configuration that is there', () => {
@@ -114,5 +125,6 @@ describe.skipIf(inject('noInstallation') !== '')('the .deb', { timeout: 120_000 
   test('leaves no file after a purge', async () => {
     await machine.apt('purge', 'eni-routed')
     expect(await machine.files()).toEqual(filesBefore)
+    expect(await explained()).not.toContain('eni-routed')
   })
 })
