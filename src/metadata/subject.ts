@@ -137,7 +137,8 @@ export class Subject {
     }
     this.#rounds += this.#stage === 'quiet' ? 1 : 0
     this.#stage = arrived ? 'settling' : 'quiet'
-    this.dueAt = now + (arrived ? settling : nextRefresh(refresh, chance))
+    const next = nextRefresh(refresh, chance)
+    this.dueAt = now + (arrived ? Math.min(settling, next) : next)
     this.confirm(facts, now)
     this.#doubt(now)
     return arrived

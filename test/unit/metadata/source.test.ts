@@ -10,8 +10,8 @@ import { documentsOf, folderOf } from '../../support/imds.ts'
 beforeEach(() => vi.useFakeTimers())
 afterEach(() => vi.useRealTimers())
 
-const refresh = 300_000
 const minute = 60_000
+const fiveMinutes = 5 * minute
 const hour = 60 * minute
 
 const eth0 = {
@@ -43,7 +43,7 @@ const link = (linkIndex: number, more: Partial<Watched> = {}): Watched => ({
 })
 
 /** A service in memory, a source that asks it, and what it was asked so far. */
-function setUp({ eni = [eth0, eth1], required = false } = {}) {
+function setUp({ eni = [eth0, eth1], required = false, refresh = fiveMinutes } = {}) {
   const documents = new Map<string, string>([['mac', eth0.mac]])
   const put = (more: Record<string, string>) => {
     for (const [path, text] of Object.entries(more)) documents.set(path, text)
@@ -237,6 +237,15 @@ describe('what was learned stays', () => {
     await pass(hour)
     expect(asked.filter(({ path }) => path.includes(eth1.mac))).toEqual([])
   })
+})
+
+test('an address that is added soon after the first look is learned within a short refresh', async () => {
+  const { see, facts, put } = setUp({ refresh: 10_000 })
+  see(link(2), link(3, { adopted: true }))
+  await pass(1_000)
+  put({ [`${folderOf(eth1.mac)}local-ipv4s`]: '172.31.0.218\n172.31.0.219' })
+  await pass(10_000)
+  expect(facts(eth1.mac)?.addresses[4]?.latest).toContain('172.31.0.219')
 })
 
 describe('an address list that gets shorter', () => {
