@@ -1,19 +1,22 @@
 import type { EniFacts, Knowledge } from '../policy/knowledge.ts'
 
 /** The daemon's knowledge on its way to a verb: maps and sets as lists. */
-export interface KnowledgeReport extends Omit<Knowledge, 'enis' | 'adopted'> {
+export interface KnowledgeReport extends Omit<Knowledge, 'enis' | 'adopted' | 'raised'> {
   readonly enis: readonly EniFacts[]
   readonly adopted: readonly string[]
+  readonly raised: readonly number[]
 }
 
 export const knowledgeReport = (knowledge: Knowledge): KnowledgeReport => ({
   ...knowledge,
   enis: [...knowledge.enis.values()],
   adopted: [...knowledge.adopted],
+  raised: [...knowledge.raised],
 })
 
 export const knowledgeOf = (report: KnowledgeReport): Knowledge => ({
   ...report,
   enis: new Map(report.enis.map((facts) => [facts.mac, facts])),
   adopted: new Set(report.adopted),
+  raised: new Set(report.raised),
 })

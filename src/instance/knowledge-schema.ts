@@ -21,5 +21,6 @@ export const knowledgeSchema: z.ZodType<KnowledgeReport> = z.object({
     }),
   ),
   adopted: z.array(z.string()),
+  raised: z.array(z.number()).default([]),
   troubles: z.array(z.object({ severity: z.enum(['error', 'warning']), problem: z.string(), remedy: z.string() })),
 })

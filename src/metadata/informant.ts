@@ -1,9 +1,11 @@
 import type { Config } from '../config/schema.ts'
 import { whoConfigures } from '../instance/configurators.ts'
 import type { Log } from '../log.ts'
+import { looksAfter } from '../policy/addressing.ts'
 import type { Desired } from '../policy/desired.ts'
 import { type Knowledge, noMetadata } from '../policy/knowledge.ts'
 import type { Settings } from '../policy/settings.ts'
+import type { Link } from '../state/link.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import { Adoption } from './adoption.ts'
 import type { MetadataSource } from './source.ts'
@@ -32,6 +34,8 @@ export class Informant {
   #knowledge: Knowledge = noMetadata
   readonly #adoption = new Adoption(whoConfigures)
   #reconsideration: NodeJS.Timeout | undefined
+  /** MACs, by ifindex, of links that are looked after and have been up. */
+  #raised: ReadonlyMap<number, string> = new Map()
   /** What the last look at the links depended on: most passes change nothing of it. */
   #seen: readonly unknown[] = []
 
@@ -93,24 +97,33 @@ export class Informant {
   /** Looks for bare ENIs that nobody else configures; again after a while where that is not decided. */
   #considerAdoption(snapshot: Snapshot, desired: Desired, settings: Settings): void {
     clearTimeout(this.#reconsideration)
-    const present = new Set(snapshot.links.map(({ mac }) => mac))
-    const kept = [...this.#knowledge.adopted].filter((mac) => present.has(mac))
-    const bare = bareOf(snapshot, desired.enis, settings).filter(({ mac }) => !kept.includes(mac))
+    const kept = keptLinks(snapshot, desired, this.#knowledge, settings)
+    const bare = bareOf(snapshot, desired.enis, settings).filter((link) => !kept.includes(link))
     const { adopted, lookAgainIn } = this.#adoption.consider(
       bare,
       (mac) => this.#knowledge.enis.get(mac),
       performance.now(),
     )
-    if (adopted.length > 0 || kept.length < this.#knowledge.adopted.size) {
-      this.#knowledge = { ...this.#knowledge, adopted: new Set([...kept, ...adopted.map(({ mac }) => mac)]) }
-      this.#onNews('bare ENIs were adopted, or are gone')
-    }
+    this.#keep([...kept, ...adopted])
     for (const { name } of adopted) {
       this.#log.info({ event: 'bare', interface: name }, `${name} is bare, and nobody else configures it`)
     }
     if (lookAgainIn !== undefined) {
       const look = () => this.#onNews('a bare ENI is looked at again')
       this.#reconsideration = setTimeout(look, Math.ceil(lookAgainIn))
+    }
+  }
+
+  /** Remembers which links this program looks after, and which of them have been up. */
+  #keep(links: readonly Link[]): void {
+    const before = this.#raised
+    this.#raised = new Map(
+      links.filter(({ index, mac, up }) => up || before.get(index) === mac).map(({ index, mac }) => [index, mac]),
+    )
+    const [adopted, raised] = [new Set(links.map(({ mac }) => mac)), new Set(this.#raised.keys())]
+    if (!sameMembers(adopted, this.#knowledge.adopted) || !sameMembers(raised, this.#knowledge.raised)) {
+      this.#knowledge = { ...this.#knowledge, adopted, raised }
+      this.#onNews('bare ENIs were adopted, are up, or are gone')
     }
   }
 
@@ -127,3 +140,17 @@ export class Informant {
     return source
   }
 }
+
+/**
+ * Links that were adopted, and those that an earlier run of this program gave addresses: they stay adopted when
+ * somebody takes the last address away.
+ */
+const keptLinks = (snapshot: Snapshot, { enis }: Desired, { adopted }: Knowledge, settings: Settings): Link[] =>
+  snapshot.links.filter(
+    (link) =>
+      adopted.has(link.mac) ||
+      enis.some(({ eni }) => eni.managed && eni.link.index === link.index && looksAfter(link, snapshot, settings)),
+  )
+
+const sameMembers = <T>(a: ReadonlySet<T>, b: ReadonlySet<T>): boolean =>
+  a.size === b.size && [...a].every((member) => b.has(member))

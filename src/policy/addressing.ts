@@ -18,12 +18,16 @@ export interface Addressing {
 
 export const noAddressing: Addressing = { up: [], hold: [], add: [], remove: [] }
 
-/** Bare ENIs: down and without an address, as they are when just attached, in the mode that may give them theirs. */
-export const bareLinks = (enis: readonly Eni[], { addresses }: Snapshot, { addressing }: Settings): Link[] =>
+/**
+ * Bare ENIs: down and without an address, as they are when just attached, in the mode that may give them theirs. One that
+ * was taken down looks the same where it had IPv6 alone: the kernel drops IPv6 addresses with the link.
+ */
+export const bareLinks = (enis: readonly Eni[], { addresses }: Snapshot, { addressing, knowledge }: Settings): Link[] =>
   enis
     .filter(({ managed }) => managed && addressing === 'imds')
     .map(({ link }) => link)
-    .filter((link) => !link.up && !addresses.some((address) => address.linkIndex === link.index && isGlobal(address)))
+    .filter((link) => !link.up && !knowledge.raised.has(link.index))
+    .filter((link) => !addresses.some((address) => address.linkIndex === link.index && isGlobal(address)))
 
 const isGlobal = (address: Address): boolean => address.scope < scope.link
 

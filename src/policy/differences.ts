@@ -50,17 +50,21 @@ const isGivenByVpc = ({ address, scope: where, secondary }: Address): boolean =>
   where < scope.link && !(secondary && familyOf(address) === 6)
 
 /** For people: what differs, and the setting or command that mends it. */
-export function explainDifference({ eni, missing, unlisted }: Difference, { addressing }: Settings) {
-  const { name, up } = eni.link
+export function explainDifference({ eni, missing, unlisted }: Difference, { addressing, knowledge }: Settings) {
+  const { index, name, up } = eni.link
   const told: { problem: string; remedy: string }[] = []
   if (missing.length > 0) {
     const state = up ? '' : ', and is down'
     const automatic = 'addresses.mode = "imds" lets the daemon configure an ENI that is bare'
     const other = 'somebody else configures this ENI, and has to add them'
     const byHand = `ip address add ${missing[0]} dev ${linkWord(name)}`
+    const mends = `${addressing === 'imds' ? other : automatic}; by hand: ${byHand}`
+    const takenDown = !up && knowledge.raised.has(index)
     told.push({
       problem: `${name} lacks ${enumerate(missing)}, which the metadata lists${state}`,
-      remedy: `${addressing === 'imds' ? other : automatic}; by hand: ${byHand}`,
+      remedy: takenDown
+        ? `somebody took it down; its addresses come back with: ip link set dev ${linkWord(name)} up`
+        : mends,
     })
   }
   if (unlisted.length > 0) {

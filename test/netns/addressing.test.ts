@@ -166,6 +166,11 @@ test('what somebody takes away is put back', async ({ vpc }) => {
   await vpc.instance.ip('address flush dev eth1')
   await expect.poll(() => silent(vpc, [eth1]), { timeout: 5_000 }).toEqual([])
   await stopDaemon(daemon)
+  const next = await startDaemon(vpc, config)
+  await next.waitFor(({ event, msg }) => event === 'metadata' && msg.startsWith('eth1 is'))
+  await vpc.instance.ip('address flush dev eth1')
+  await expect.poll(() => silent(vpc, [eth1]), { timeout: 5_000 }).toEqual([])
+  await stopDaemon(next)
 })
 
 test('an ENI that is taken down stays down', async ({ vpc }) => {
@@ -173,6 +178,12 @@ test('an ENI that is taken down stays down', async ({ vpc }) => {
   await vpc.instance.ip('link set dev eth1 down')
   await sleep(1_000)
   expect(await vpc.instance.ip('link show dev eth1')).toContain('state DOWN')
+  // Then nothing tells it from one that was just attached, but that it has been up.
+  await vpc.instance.ip('address flush dev eth1')
+  await sleep(1_000)
+  expect(await vpc.instance.ip('link show dev eth1')).toContain('state DOWN')
+  await vpc.instance.ip('link set dev eth1 up')
+  await expect.poll(() => silent(vpc, [eth1]), { timeout: 5_000 }).toEqual([])
   await stopDaemon(daemon)
 })
 

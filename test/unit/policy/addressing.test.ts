@@ -16,10 +16,11 @@ const ours = `${host}
 `
 const whole = { ipv4: ['172.31.0.218'], subnets: ['172.31.0.0/20', '2600:1f18::/64'] }
 
-const given = (told: Omit<Told, 'index'>, { adopted = true, toml = '' } = {}) =>
+const given = (told: Omit<Told, 'index'>, { adopted = true, raised = false, toml = '' } = {}) =>
   settings(`[addresses]\nmode = "imds"\n${toml}`, [], {
     ...knowing([{ index: 2 }, { index: 3, device: 1, ...told }]),
     adopted: new Set(adopted ? [macOf(3)] : []),
+    raised: new Set(raised ? [3] : []),
   })
 /** The part of the plan that concerns links' state and addresses. */
 const addressingOf = (text: string, told: Omit<Told, 'index'>, more = {}) =>
@@ -75,6 +76,7 @@ describe('left alone is', () => {
       text: ours.replace('eth1 driver ena', 'eth1 driver ena down'),
       more: {},
     },
+    { name: 'an ENI that was taken down, and lost its addresses by that', text: bare, more: { raised: true } },
     {
       name: 'an ENI whose addresses others gave it',
       text: `${host}link eth1 driver ena\naddr 172.31.0.99/20 dev eth1`,

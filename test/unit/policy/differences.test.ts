@@ -84,4 +84,14 @@ describe('differences', () => {
       },
     ])
   })
+
+  test('the remedy for an ENI that somebody took down is to raise it', () => {
+    const told = knowing([{ index: 2 }, { index: 3, ipv4: ['172.31.0.7'] }], { raised: new Set([3]) })
+    const given = settings('addresses.mode = "imds"', [], told)
+    const seen = snapshot('link eth0 driver ena\nlink eth1 driver ena down')
+    const [difference] = differences(seen, desiredOf(seen, { settings: given }), given)
+    expect(explainDifference(difference!, given)[0]?.remedy).toBe(
+      'somebody took it down; its addresses come back with: ip link set dev eth1 up',
+    )
+  })
 })
