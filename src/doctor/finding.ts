@@ -14,7 +14,3 @@ export interface Finding {
 /** Errors first; otherwise in the order in which they were found. */
 export const bySeverity = (findings: readonly Finding[]): Finding[] =>
   [...findings].sort((a, b) => Number(a.severity === 'warning') - Number(b.severity === 'warning'))
-
-/** `a, b, c and 14 more` */
-export const enumerate = (words: readonly string[], most = 4): string =>
-  words.length <= most ? words.join(', ') : `${words.slice(0, most - 1).join(', ')} and ${words.length - most + 1} more`

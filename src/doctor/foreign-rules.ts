@@ -1,4 +1,5 @@
 import { isOurRule } from '../policy/ownership.ts'
+import { lastPriority } from '../policy/rules.ts'
 import { contains } from '../state/prefix.ts'
 import { table } from '../state/route.ts'
 import type { Rule } from '../state/rule.ts'
@@ -42,6 +43,6 @@ export const hasSelectorsBesides = (rule: Rule, selector: (typeof selectors)[num
   selectors.some((name) => name !== selector && rule[name] !== undefined)
 
 /** Rules of ours for the same addresses are there, and asked before. */
-export const isShadowed = (rule: Rule, { all }: KernelState, settings: Evidence['settings']): boolean =>
-  rule.priority > settings.numbers.priorityBase + 2 &&
+export const isShadowed = (rule: Rule, { all, assessment }: KernelState, settings: Evidence['settings']): boolean =>
+  rule.priority > lastPriority(assessment.desired.rules, settings.numbers) &&
   all.rules.some((other) => other.family === rule.family && other.source !== undefined && isOurRule(settings, other))

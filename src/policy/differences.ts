@@ -5,6 +5,7 @@ import { contains } from '../state/prefix.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import type { Desired } from './desired.ts'
 import type { Eni } from './enis.ts'
+import { enumerate } from './enumerate.ts'
 import type { EniFacts } from './knowledge.ts'
 import type { Settings } from './settings.ts'
 
@@ -75,6 +76,3 @@ export function explainDifference({ eni, missing, unlisted }: Difference, { addr
   }
   return told
 }
-
-const enumerate = (words: readonly string[]): string =>
-  words.length <= 4 ? words.join(', ') : `${words.slice(0, 3).join(', ')} and ${words.length - 3} more`

@@ -5,6 +5,7 @@ import { conflicts } from './conflicts.ts'
 import type { Desired } from './desired.ts'
 import { differences, explainDifference } from './differences.ts'
 import { idlePatterns } from './enis.ts'
+import { enumerate } from './enumerate.ts'
 import type { WrongOutcome } from './outcome.ts'
 import type { Settings } from './settings.ts'
 
@@ -96,10 +97,6 @@ export function wrongWays(outcomes: readonly WrongOutcome[], name: (index: numbe
     }
   })
 }
-
-/** `a, b, c and 14 more` */
-const enumerate = (words: readonly string[]): string =>
-  words.length <= 4 ? words.join(', ') : `${words.slice(0, 3).join(', ')} and ${words.length - 3} more`
 
 export const noGateway = (name: string, family: 4 | 6): Problem => ({
   severity: 'error',

@@ -1,16 +1,9 @@
 import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { asTheyAre } from '../../tools/package/contents.ts'
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
-
-/** Where each file of `systemd/` belongs. */
-const installed: Readonly<Record<string, string>> = {
-  'eni-routed.service': 'usr/lib/systemd/system/eni-routed.service',
-  'eni-routed.catalog': 'usr/lib/systemd/catalog/eni-routed.catalog',
-  'networkd/10-eni-routed.conf': 'usr/lib/systemd/networkd.conf.d/10-eni-routed.conf',
-  'rt_protos.d/eni-routed.conf': 'etc/iproute2/rt_protos.d/eni-routed.conf',
-}
 
 /** Lays the program out under `root` as a package does, enabled for the next boot, under the given configuration. */
 export function stageProgram(root: string, config: string): void {
@@ -23,9 +16,9 @@ export function stageProgram(root: string, config: string): void {
   chmodSync(join(home, 'main.js'), 0o755)
   mkdirSync(join(root, 'usr/bin'), { recursive: true })
   symlinkSync('../lib/eni-routed/main.js', join(root, 'usr/bin/eni-routed'))
-  for (const [source, target] of Object.entries(installed)) {
+  for (const [source, target] of Object.entries(asTheyAre)) {
     mkdirSync(dirname(join(root, target)), { recursive: true })
-    copyFileSync(join(project, 'systemd', source), join(root, target))
+    copyFileSync(join(project, source), join(root, target))
   }
   put(root, 'etc/eni-routed/config.toml', config)
   const wants = join(root, 'etc/systemd/system/multi-user.target.wants')

@@ -14,7 +14,7 @@ export const documentation = 'usr/share/doc/eni-routed'
 const licences = 'usr/share/licenses/eni-routed'
 
 /** Files of the repository that are installed as they are. */
-const asTheyAre: Readonly<Record<string, string>> = {
+export const asTheyAre: Readonly<Record<string, string>> = {
   'systemd/eni-routed.service': 'usr/lib/systemd/system/eni-routed.service',
   'systemd/eni-routed.catalog': 'usr/lib/systemd/catalog/eni-routed.catalog',
   'systemd/networkd/10-eni-routed.conf': 'usr/lib/systemd/networkd.conf.d/10-eni-routed.conf',

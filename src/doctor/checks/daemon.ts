@@ -1,11 +1,12 @@
 import { formatFault } from '../../config/fault.ts'
+import { enumerate } from '../../policy/enumerate.ts'
 import { formatChange } from '../../state/change.ts'
 import { linkNamer } from '../../state/snapshot.ts'
 import { version } from '../../version.ts'
 import { isMultihomed } from '../enis.ts'
 import type { Check, Evidence } from '../evidence.ts'
 import { enabledBy, enabledGlobs, pathsLike } from '../files.ts'
-import { enumerate, type Finding } from '../finding.ts'
+import type { Finding } from '../finding.ts'
 import { wantOfShape } from './routing.ts'
 
 const unit = 'eni-routed.service'

@@ -1,9 +1,10 @@
+import { enumerate } from '../../policy/enumerate.ts'
 import { contains, formatPrefix, isHostPrefix } from '../../state/prefix.ts'
 import { formatRoute, type Route, table } from '../../state/route.ts'
 import { linkNamer } from '../../state/snapshot.ts'
 import { isDefault, isMultihomed, managed, routableOf } from '../enis.ts'
 import type { Check, Evidence, KernelState } from '../evidence.ts'
-import { enumerate, type Finding } from '../finding.ts'
+import type { Finding } from '../finding.ts'
 
 /** main as the rest of the host sees it: what unbound programs use, and the way to the instance metadata. */
 export const mainRoutes: Check = {

@@ -1,8 +1,9 @@
 import { defaults } from '../../config/defaults.ts'
 import { differences } from '../../policy/differences.ts'
+import { enumerate } from '../../policy/enumerate.ts'
 import { linkWord } from '../../state/link.ts'
 import type { Check, Evidence, KernelState, MetadataProbe } from '../evidence.ts'
-import { enumerate, type Finding } from '../finding.ts'
+import type { Finding } from '../finding.ts'
 
 /** The machine's maker, as its firmware tells. */
 const vendor = 'sys/class/dmi/id/sys_vendor'

@@ -1,7 +1,8 @@
+import { enumerate } from '../../policy/enumerate.ts'
 import { formatRule } from '../../state/rule.ts'
 import type { Check, Evidence } from '../evidence.ts'
 import { pathsLike } from '../files.ts'
-import { enumerate, type Finding } from '../finding.ts'
+import type { Finding } from '../finding.ts'
 
 /** Container network plug-ins that drive ENIs themselves. */
 export const networkPlugins: Check = {
@@ -45,6 +46,6 @@ const plugin = (id: string, who: string, evidence: readonly string[]): Finding[]
           id,
           what: `${who} is present: it attaches interfaces for pods and makes rules for them itself`,
           evidence,
-          cure: 'name the interfaces that it drives under exclude in /etc/eni-routed/config.toml, then: systemctl reload eni-routed',
+          cure: 'eni-routed status tells which interfaces are left to it; name others that it drives under exclude in /etc/eni-routed/config.toml, then: systemctl reload eni-routed',
         },
       ]

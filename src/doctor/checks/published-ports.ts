@@ -67,7 +67,7 @@ function isOpenProxy({ command }: Process): boolean {
 }
 
 function untracked({ config, files }: Evidence): Finding[] {
-  if (String(config.routing.containers) !== 'connmark' || files.has('/proc/sys/net/netfilter/nf_conntrack_max')) {
+  if (config.routing.containers !== 'connmark' || files.has('/proc/sys/net/netfilter/nf_conntrack_max')) {
     return []
   }
   return [

@@ -1,3 +1,4 @@
+import { enumerate } from '../../policy/enumerate.ts'
 import { isOurRule } from '../../policy/ownership.ts'
 import { families } from '../../state/ip.ts'
 import { contains, isHostPrefix } from '../../state/prefix.ts'
@@ -6,7 +7,7 @@ import { formatRule, type Rule, ruleMeaning } from '../../state/rule.ts'
 import { linkNamer } from '../../state/snapshot.ts'
 import { addressesOf, isDefault, isMultihomed, managed } from '../enis.ts'
 import type { Check, Evidence, KernelState } from '../evidence.ts'
-import { enumerate, type Finding } from '../finding.ts'
+import type { Finding } from '../finding.ts'
 import { asksOwnTable, hasSelectorsBesides, isShadowed, sentBy } from '../foreign-rules.ts'
 import { nearest } from '../nearest.ts'
 
