@@ -4,19 +4,29 @@ import { decodeMarkUse } from '../netlink/mark-use.ts'
 import { NFNLGRP_NFTABLES, NFT_MSG, nftEvents, ruleDumpPayload, tableRequest } from '../netlink/nftables.ts'
 import { RequestSocket } from '../netlink/request.ts'
 import { NETLINK_PROTOCOL, NetlinkSocket } from '../netlink/socket.ts'
-import { openNftLibrary } from '../nftables/library.ts'
+import { NftError, openNftLibrary } from '../nftables/library.ts'
 import { parseListing } from '../nftables/listing.ts'
 import { type MarkingSight, type MarkTable, type MarkUse, markTableName, markTableText } from '../state/marking.ts'
 import type { ChangeResult, Hint } from './port.ts'
 
 /** Bytes of events that may wait: a transaction of kube-proxy has thousands. */
 const RECEIVE_QUEUE_BYTES = 4 * 1024 * 1024
-/** Datagrams read at one wake. */
+/** Datagrams read at one wake. What is left wakes the loop again. */
 const PER_WAKE = 1000
 /** The rules of others are read anew after this many times the ms that reading them took: a tenth of the time at most. */
 const REST = 10
+/** ms after which a table that could not be read is looked at again. */
+const RETRY = 1000
+/** The answers of a kernel without nfnetlink, and of one without nf_tables. Whatever else goes wrong may go well next time. */
+const absence = ['EPROTONOSUPPORT', 'EAFNOSUPPORT', 'EOPNOTSUPP', 'EINVAL']
 
 type Trouble = NonNullable<MarkingSight['unavailable']>
+
+/** What events told of: our table, rules of others. */
+interface Touched {
+  readonly ours: boolean
+  readonly rules: boolean
+}
 
 /** Our nftables table and what others do with marks, kept from one look to the next until an event touches them. */
 export class Nftables {
@@ -27,11 +37,14 @@ export class Nftables {
   #table: { readonly seen: MarkTable | undefined } | undefined
   #uses: { readonly seen: readonly MarkUse[]; readonly until: number } | undefined
   #usesTouched = false
+  /** Events were lost, and the queue has not been empty since: the kernel drops more of them without a word. */
+  #congested = false
+  #later: NodeJS.Timeout | undefined
 
   /** Is the table there? Needs no library. False where the kernel has no nftables, or does not tell. */
   hasTable(): boolean {
     try {
-      return this.#askForTable() === true
+      return this.#isThere()
     } catch {
       // A kernel without nfnetlink has no table either.
       return false
@@ -40,7 +53,8 @@ export class Nftables {
 
   /** @throws nothing: what can't be seen is told in the sight */
   observe(thorough: boolean): MarkingSight {
-    this.#drain()
+    // Whoever reads an event passes it on: not every look is made by somebody who acts on what it finds.
+    this.#tell(this.#drain())
     try {
       if (thorough) {
         this.#table = undefined
@@ -49,7 +63,9 @@ export class Nftables {
       const table = this.#table.seen
       return { ...(table ? { table } : {}), uses: this.#markUses(thorough) }
     } catch (error) {
-      return { uses: [], unavailable: explain(error) }
+      const unavailable = explain(error)
+      if (unavailable.blind) this.#lookAgainIn(RETRY)
+      return { uses: [], unavailable }
     }
   }
 
@@ -78,22 +94,25 @@ export class Nftables {
   }
 
   close(): void {
+    clearTimeout(this.#later)
     this.#watch?.close()
     this.#events?.close()
     this.#socket?.close()
   }
 
   #readTable(): MarkTable | undefined {
-    const answer = this.#askForTable()
-    if (answer instanceof NetlinkError) {
-      if (answer.code === 'ENOENT') {
-        // The library is asked for early, so that its absence is told before it is needed.
-        openNftLibrary()
-        return undefined
-      }
-      throw answer
+    if (!this.#isThere()) {
+      // The library is asked for early, so that its absence is told before it is needed.
+      openNftLibrary()
+      return undefined
     }
-    return parseListing(openNftLibrary().run(`list table inet ${markTableName}`))
+    try {
+      return parseListing(openNftLibrary().run(`list table inet ${markTableName}`))
+    } catch (error) {
+      // Somebody may have taken it away between the question and the listing.
+      if (this.#isThere()) throw error
+      return undefined
+    }
   }
 
   /** @throws {NetlinkError} where the kernel has no nfnetlink */
@@ -102,8 +121,13 @@ export class Nftables {
     return this.#socket
   }
 
-  #askForTable(): true | NetlinkError {
-    return this.#ask().get<true>(tableRequest(markTableName), () => true)
+  /** @throws {NetlinkError} */
+  #isThere(): boolean {
+    const answer = this.#ask().get<true>(tableRequest(markTableName), () => true)
+    if (answer instanceof NetlinkError && answer.code !== 'ENOENT') {
+      throw answer
+    }
+    return answer === true
   }
 
   #run(commands: string): ChangeResult {
@@ -114,7 +138,7 @@ export class Nftables {
       return { done: false, code: 'nft', message: (error as Error).message }
     } finally {
       this.#table = undefined
-      // What we did ourselves is no news.
+      // What we did ourselves is no news; what others did meanwhile, the look that follows finds.
       this.#drain()
     }
   }
@@ -123,10 +147,11 @@ export class Nftables {
     const now = performance.now()
     const stale = thorough || this.#usesTouched
     if (this.#uses && !(stale && now >= this.#uses.until)) {
+      if (this.#usesTouched) this.#lookAgainIn(this.#uses.until - now)
       return this.#uses.seen
     }
-    this.#usesTouched = false
-    const { items } = this.#ask().dump(NFT_MSG.GETRULE, ruleDumpPayload(), decodeMarkUse, NFT_MSG.NEWRULE)
+    const { items, interrupted } = this.#ask().dump(NFT_MSG.GETRULE, ruleDumpPayload(), decodeMarkUse, NFT_MSG.NEWRULE)
+    this.#usesTouched = interrupted
     const found = new Map<string, number>()
     for (const { family, table, chain, bits } of items) {
       if (!(family === 'inet' && table === markTableName)) {
@@ -141,31 +166,42 @@ export class Nftables {
   }
 
   #read(): void {
-    const { ours, rules } = this.#drain()
+    this.#tell(this.#drain())
+  }
+
+  /** Never from within the watch: Node takes no exceptions there. */
+  #tell({ ours, rules }: Touched): void {
     if (ours || rules) {
-      // Never from within the watch: Node takes no exceptions there.
-      setImmediate(() =>
-        this.#onHint({
-          urgency: ours ? 'now' : 'soon',
-          what: ours ? 'our nftables table was changed' : 'nftables rules were changed',
-          sighting: 'nftables changed',
-        }),
-      )
+      setImmediate(() => this.#hint(ours ? 'now' : 'soon'))
     }
   }
 
+  #hint(urgency: 'now' | 'soon'): void {
+    const what = urgency === 'now' ? 'our nftables table was changed' : 'nftables rules were changed'
+    this.#onHint({ urgency, what, sighting: 'nftables changed' })
+  }
+
+  /** What could not be read now is read then, also if no further event asks for it. */
+  #lookAgainIn(delay: number): void {
+    this.#later ??= setTimeout(() => {
+      this.#later = undefined
+      this.#hint('soon')
+    }, delay).unref()
+  }
+
   /** Reads what waits, forgets what it touches, and tells what that was. */
-  #drain(): { ours: boolean; rules: boolean } {
+  #drain(): Touched {
     let ours = false
     let rules = false
     for (let count = 0; this.#events && count < PER_WAKE; count++) {
       const got = this.#events.receive(0)
-      if (got === 'timeout') break
-      const lost = got instanceof NetlinkError
-      if (lost && got.code !== 'ENOBUFS') break
-      const events = lost ? [] : nftEvents(got.bytes, markTableName)
+      const emptied = got === 'timeout'
+      const lost = emptied ? this.#congested : got instanceof NetlinkError || got.truncated
+      this.#congested = !emptied && (this.#congested || lost)
+      const events = emptied || got instanceof NetlinkError ? [] : nftEvents(got.bytes, markTableName)
       ours ||= lost || events.some((event) => event.ours)
       rules ||= lost || events.some((event) => event.rules && !event.ours)
+      if (emptied || (got instanceof NetlinkError && got.code !== 'ENOBUFS')) break
     }
     if (ours) this.#table = undefined
     this.#usesTouched ||= rules
@@ -174,22 +210,28 @@ export class Nftables {
 }
 
 function explain(error: unknown): Trouble {
-  if (error instanceof NetlinkError) {
-    return error.code === 'EPERM'
-      ? {
-          problem:
-            'nftables can only be read with CAP_NET_ADMIN: what becomes of published container ports is not known',
-          remedy: 'run this command as root',
-          blind: true,
-        }
-      : {
-          problem: `the kernel has no nftables (${error.code}): replies of published container ports can't follow their ENI`,
-          remedy:
-            'load or build the kernel modules nf_tables, nf_conntrack and nft_ct, or set routing.containers = "off"',
-          blind: false,
-        }
-  }
   const { message } = error as Error
+  if (error instanceof NetlinkError && error.code === 'EPERM') {
+    return {
+      problem: 'nftables can only be read with CAP_NET_ADMIN: what becomes of published container ports is not known',
+      remedy: 'run this command as root',
+      blind: true,
+    }
+  }
+  if (error instanceof NetlinkError && absence.includes(error.code)) {
+    return {
+      problem: `the kernel has no nftables (${error.code}): replies of published container ports can't follow their ENI`,
+      remedy: 'load or build the kernel modules nf_tables, nf_conntrack and nft_ct, or set routing.containers = "off"',
+      blind: false,
+    }
+  }
+  if (error instanceof NetlinkError || error instanceof NftError) {
+    return {
+      problem: `nftables could not be read just now (${message}): what becomes of published container ports is not known`,
+      remedy: 'it is read again in a moment; if this stays, see what "nft list table inet eni-routed" says',
+      blind: true,
+    }
+  }
   return {
     problem: `libnftables can't be used (${message.split('\n', 1)[0]}): replies of published container ports can't follow their ENI`,
     remedy: 'install the package libnftables1 (Debian, Ubuntu) or nftables (others), or set routing.containers = "off"',
