@@ -1,4 +1,4 @@
-import { Audit } from './audit.ts'
+import { Audit, type Circumstances } from './audit.ts'
 import { cleanup } from './cleanup.ts'
 import type { Config } from './config/schema.ts'
 import { settingsOf } from './config/settings.ts'
@@ -260,10 +260,7 @@ export class Daemon {
     this.#outcome = outcome
     this.#memory = outcome.memory
     this.#enis = new Set(desired.enis.map(({ eni }) => eni.link.index))
-    const durationUs = Math.round((now - started) * 1000)
     this.#tally.passed(outcome, { cause: this.#cause, duration: now - started, now })
-    const { knowledge } = this.#settings
-    this.#audit.pass(outcome, { pass: this.#passes, hint: this.#hint, durationUs, now, knowledge })
     const last = applied.findLast(({ result }) => result.done && !result.already)
     if (last) {
       this.#changes += applied.filter(({ result }) => result.done && !result.already).length
@@ -277,10 +274,21 @@ export class Daemon {
     this.#rhythm.passed(outcome, last !== undefined, this.#contention.nextAllowed(now))
     this.#health.note(outcome, this.#settings, this.#judgement(outcome, last !== undefined))
     this.#judgementDue = false
-    this.#tellReady(outcome)
+    const becameReady = outcome.verified && !this.#ready
+    this.#ready ||= outcome.verified
+    // Who waits for the routing does not wait for its records: thousands of them take longer than the routing itself.
+    this.#onNews()
+    this.#record(outcome, { durationUs: Math.round((now - started) * 1000), now })
+    if (becameReady) {
+      this.#tellReady(outcome)
+    }
     this.#informant?.see(snapshot, desired, this.#settings)
     this.#proveAlive()
-    this.#onNews()
+  }
+
+  #record(outcome: PassOutcome, times: Pick<Circumstances, 'durationUs' | 'now'>): void {
+    const { knowledge } = this.#settings
+    this.#audit.pass(outcome, { pass: this.#passes, hint: this.#hint, knowledge, ...times })
   }
 
   /** Earlier numbers are forgotten, and what has them is foreign, once a whole look at everything finds nothing to do. */
@@ -304,10 +312,6 @@ export class Daemon {
   }
 
   #tellReady(outcome: PassOutcome): void {
-    if (!outcome.verified || this.#ready) {
-      return
-    }
-    this.#ready = true
     const what = outcome.desired.active ? '' : ', nothing to do until a second one is attached'
     this.#log.info({ event: 'ready' }, `ready: ${inventoryOf(outcome)}${what}`)
     this.#rhythm.warmUp()

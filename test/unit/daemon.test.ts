@@ -58,6 +58,18 @@ describe('the daemon', () => {
     })
   })
 
+  test('tells that it is ready before it writes the records of what it did', () => {
+    const { log, entries } = memoryLog()
+    const told: unknown[] = []
+    const daemon = new Daemon({
+      ...{ kernel: new FakeKernel(host + eth1), config: configOf(''), log, version: '0' },
+      onNews: () => told.push([daemon.ready, entries.length]),
+    })
+    daemon.start()
+    expect(told).toEqual([[true, 0]])
+    expect(entries.at(-1)).toMatchObject({ event: 'ready' })
+  })
+
   test('with one ENI it changes nothing, and says so', () => {
     const { kernel, daemon, messages } = running(host)
     expect(kernel.batches).toEqual([])
