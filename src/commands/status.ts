@@ -1,6 +1,7 @@
 import type { Assessment } from '../assess.ts'
 import { exit } from '../exit.ts'
 import type { EniPlan } from '../policy/desired.ts'
+import { enumerate } from '../policy/enumerate.ts'
 import { formatPrefix } from '../state/prefix.ts'
 import { linkNamer } from '../state/snapshot.ts'
 import { columns, paint, wantsColour } from '../terminal.ts'
@@ -27,13 +28,14 @@ function statusJson({ daemon, settings }: Session, assessment: Assessment) {
     inSync: pending.length === 0 && !problems.some(({ severity }) => severity === 'error'),
     active: desired.active,
     daemon: daemon ?? null,
-    enis: desired.enis.map(({ eni, table, routing }) => ({
+    enis: desired.enis.map(({ eni, table, routing, transit }) => ({
       interface: eni.link.name,
       index: eni.link.index,
       mac: eni.link.mac,
       up: eni.link.up,
       managed: eni.managed,
       ...(eni.unmanagedBecause ? { unmanagedBecause: eni.unmanagedBecause } : {}),
+      ...(transit === undefined ? {} : { transit }),
       ...(table === undefined ? {} : { table }),
       routing: routing.map((part) => ({ ...part, delegated: part.delegated.map(formatPrefix) })),
       ...metadataJson(assessment, settings, eni.link.mac),
@@ -56,6 +58,9 @@ function printStatus({ daemon, silentDaemon, settings }: Session, assessment: As
   print(`routing  ${desired.active ? verdict : 'nothing to do: fewer than two ENIs'}`)
   print(`daemon   ${daemonText(daemon, silentDaemon)}`)
   print(`metadata ${metadataText(settings.knowledge)}`)
+  for (const line of transitLines(desired.enis)) {
+    print(line)
+  }
   for (const { object, by, repairs } of daemon?.contested ?? []) {
     print(`         ${yellow(`contested: ${object} (put back ${repairs} times; last: ${by})`)}`)
   }
@@ -95,6 +100,15 @@ function daemonText(daemon: Session['daemon'], silent: number | undefined): stri
   }
   const last = daemon.lastChange ? `; last: ${daemon.lastChange.command} at ${daemon.lastChange.at}` : ''
   return `process ${daemon.pid} since ${daemon.since}, ${daemon.health}; ${daemon.changes} changes${last}`
+}
+
+/** ENIs that carry packets of other hosts, and what of that is left alone. */
+function transitLines(enis: readonly EniPlan[]): string[] {
+  const reasons = new Set(enis.flatMap(({ transit }) => transit ?? []))
+  return [...reasons].map((because) => {
+    const names = enis.filter(({ transit }) => transit === because).map(({ eni }) => eni.link.name)
+    return `transit  packets of other hosts through ${enumerate(names)} are left alone: ${because}`
+  })
 }
 
 /** The ENI's name stands on its first row alone. */

@@ -2,7 +2,7 @@ import type { Config } from './schema.ts'
 
 /** What the schema makes of an empty file, written out: a start without a file does without the schema's library. */
 export const defaults: Config = {
-  interfaces: { include: ['driver:ena', 'driver:ixgbevf', 'driver:vif'], exclude: [], manage: [] },
+  interfaces: { include: ['driver:ena', 'driver:ixgbevf', 'driver:vif'], exclude: [], manage: [], transit: [] },
   routing: {
     'table-base': 20_000,
     'priority-base': 20_000,

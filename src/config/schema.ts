@@ -72,6 +72,7 @@ const tables = z.strictObject({
       include: patterns.default(['driver:ena', 'driver:ixgbevf', 'driver:vif']),
       exclude: patterns.default([]),
       manage: patterns.default([]),
+      transit: patterns.default([]),
     })
     .prefault({}),
   routing: z

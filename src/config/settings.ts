@@ -21,6 +21,7 @@ export function settingsOf(
     include: interfaces.include,
     exclude: interfaces.exclude,
     manage: interfaces.manage,
+    transit: interfaces.transit,
     honour: routing.honour.flatMap((text) => parsePrefix(text) ?? []),
     knowledge,
     addressing: config.addresses.mode,

@@ -21,9 +21,11 @@ const IFLA = {
 } as const
 const IFLA_INFO = { KIND: 1, DATA: 2, SLAVE_KIND: 4 } as const
 const IFLA_VRF_TABLE = 1
-/** What an address family keeps of a link: IPv4's settings, a 32-bit number each (linux/ip.h, IPV4_DEVCONF_SRC_VMARK). */
+/** What an address family keeps of a link: its settings, a 32-bit number each, in IPv4 counted from 1 (linux/ip.h, ipv6.h). */
 const IFLA_INET_CONF = 1
-const SRC_VMARK = 24
+const IFLA_INET6_CONF = 2
+const IPV4_DEVCONF = { FORWARDING: 1, SRC_VMARK: 24 } as const
+const IPV6_DEVCONF_FORWARDING = 0
 /** linux/if.h */
 const IFF = { UP: 0x1, LOOPBACK: 0x8 } as const
 /** Leaves the IPv6 counters (and those of virtual functions) out: a third of a link's bytes. The link's own stay. */
@@ -88,7 +90,8 @@ const fields: Readonly<Record<number, (draft: Draft, value: Attributes) => void>
     }),
   [IFLA.AF_SPEC]: (draft, value) =>
     value.nested((family) => {
-      if (family.type === AF.INET) family.nested((inner) => readSettings(draft, inner))
+      if (family.type === AF.INET) family.nested((inner) => readIpv4Settings(draft, inner))
+      if (family.type === AF.INET6) family.nested((inner) => readIpv6Settings(draft, inner))
     }),
   [IFLA.PROP_LIST]: (draft, value) =>
     value.nested((inner) => {
@@ -102,13 +105,21 @@ function readVrf(draft: Draft, value: Attributes): void {
   })
 }
 
-function readSettings(draft: Draft, settings: Attributes): void {
-  const at = 4 * (SRC_VMARK - 1)
-  if (settings.type === IFLA_INET_CONF && settings.length >= at + 4) {
-    const value = settings.u32(at)
-    if (value !== 0) draft.srcValidMark = value
+function readIpv4Settings(draft: Draft, settings: Attributes): void {
+  if (settings.type === IFLA_INET_CONF) {
+    const srcValidMark = setting(settings, IPV4_DEVCONF.SRC_VMARK - 1)
+    if (srcValidMark !== 0) draft.srcValidMark = srcValidMark
+    if (setting(settings, IPV4_DEVCONF.FORWARDING - 1) !== 0) draft.forwards = true
   }
 }
+
+function readIpv6Settings(draft: Draft, settings: Attributes): void {
+  if (settings.type === IFLA_INET6_CONF && setting(settings, IPV6_DEVCONF_FORWARDING) !== 0) draft.forwards = true
+}
+
+/** 0 where the kernel has no such setting. */
+const setting = (settings: Attributes, place: number): number =>
+  settings.length >= 4 * place + 4 ? settings.u32(4 * place) : 0
 
 /** A parent with this link's own index is none (a tunnel says so), and one of another namespace means nothing here. */
 function finish({ parentElsewhere, parent, ...link }: Draft): Link {
@@ -144,7 +155,7 @@ export function setSrcValidMark(index: number, value: number): Request {
   const payload = new Payload(HEADER)
   payload.header.writeInt32LE(index, 4)
   payload.nested(IFLA.AF_SPEC, () =>
-    payload.nested(AF.INET, () => payload.nested(IFLA_INET_CONF, () => payload.u32(SRC_VMARK, value))),
+    payload.nested(AF.INET, () => payload.nested(IFLA_INET_CONF, () => payload.u32(IPV4_DEVCONF.SRC_VMARK, value))),
   )
   return { type: RTM.SETLINK, flags: NLM_F.ACK, payload: payload.finish() }
 }

@@ -71,7 +71,7 @@ const verdictText = (verdict: Json): string => {
   return `${kind} ${(body as { target?: string } | null)?.target ?? ''}`
 }
 
-const symbols: ReadonlySet<unknown> = new Set(['reply', 'original', 'dnat', 'ipv4'])
+const symbols: ReadonlySet<unknown> = new Set(['reply', 'original', 'dnat', 'expected', 'ipv4'])
 
 function valueText(value: unknown): string {
   if (typeof value === 'number') {

@@ -14,6 +14,7 @@ import { type WantedRoute, wantedRoutes } from './routes.ts'
 import { type Holding, type WantedRule, wantedRules } from './rules.ts'
 import type { Settings } from './settings.ts'
 import { assignTables, type Tables } from './tables.ts'
+import { transitEnis } from './transit.ts'
 
 /** What one ENI has in one family, for people and for the proof of the outcome. */
 export interface EniRouting {
@@ -29,6 +30,8 @@ export interface EniPlan {
   readonly table?: number
   /** Families in which the ENI has an address. */
   readonly routing: readonly EniRouting[]
+  /** What shows that the ENI carries packets of other hosts: they are left to main, and get no mark. */
+  readonly transit?: string
 }
 
 /** The state that the kernel should be in. */
@@ -74,7 +77,13 @@ export function desiredState(snapshot: Snapshot, settings: Settings, remembered:
     families: families.map((family) => eniFamily(snapshot, eni, family, settings)),
   }))
   const world = { snapshot, settings, parts, mainRoutes: snapshot.routes.filter((route) => route.table === table.main) }
-  const plans = parts.map((part) => planEni(world, part, tables.get(part.eni.link.index)?.table))
+  const transit = transitEnis(snapshot.links, snapshot.rules, enis, settings)
+  const plans = parts.map((part) => {
+    const { index } = part.eni.link
+    const because = transit.get(index)
+    const { plan, ...wants } = planEni(world, part, tables.get(index)?.table)
+    return { ...wants, plan: because === undefined ? plan : { ...plan, transit: because } }
+  })
   const marking = desiredMarking(
     snapshot,
     plans.map(({ plan }) => plan),

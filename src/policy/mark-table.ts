@@ -7,6 +7,8 @@ export interface EniMarks {
   readonly reply: number
   /** Of packets that came in by it and were redirected. */
   readonly arrival: number
+  /** It carries packets of other hosts: those are noted only where they were redirected. */
+  readonly transit: boolean
 }
 
 /**
@@ -14,13 +16,24 @@ export interface EniMarks {
  * `prerouting` copies it to replies, whichever link they come from, before they are routed. Redirected IPv4 packets are
  * marked as they come in too: strict rp_filter asks for the way back from the address that they were redirected to, which
  * no rule by source knows. That comes after DNAT (-100), so what stays on the host is not touched at all. Nor is what is
- * forwarded from one of all ENIs (`enis`) to another without DNAT: an appliance's transit, which main routes both ways.
+ * forwarded without DNAT from one of all ENIs (`enis`) to another, or by an ENI that carries packets of other hosts: an
+ * appliance's transit, which main routes both ways. What a container opens to the client because of such a connection
+ * (active FTP) has its mark from the start, by conntrack, and its source will be the address that the client spoke to.
  */
 export function markTable(marks: readonly EniMarks[], enis: readonly string[], mask: number): MarkTable {
   const kept = hex(~mask)
   const set = (what: 'ct' | 'meta', mark: number) => `${what} mark set ${what} mark & ${kept} | ${hex(mark)}`
-  const byLink = (chain: string) => `iif vmap ${mapping(marks.map(({ link }, i) => [`"${link}"`, `${chain}-${i}`]))}`
+  const byLink = (chain: string, which = marks) =>
+    `iif vmap ${mapping(which.map((mark) => [`"${mark.link}"`, `${chain}-${marks.indexOf(mark)}`]))}`
   const byMark = `ct mark & ${hex(mask)} vmap ${mapping(marks.map(({ reply }, i) => [hex(reply), `reply-${i}`]))}`
+  const unredirected = marks.filter(({ transit }) => !transit)
+  const note = [
+    `ct direction original ct status dnat ${byLink('note')}; `,
+    ...(unredirected.length === 0
+      ? []
+      : [`ct direction original oif != ${links(enis)} ${byLink('note', unredirected)}; `]),
+  ]
+  const related = `ct direction original ct status expected iif != ${links(enis)} ${byMark}`
   return {
     chains: [
       ...marks.flatMap(({ reply, arrival }, i) => [
@@ -28,8 +41,8 @@ export function markTable(marks: readonly EniMarks[], enis: readonly string[], m
         `chain reply-${i} { ${set('meta', reply)}; }`,
         `chain note-${i} { ct mark & ${hex(mask)} != ${hex(reply)} ${set('ct', reply)}; }`,
       ]),
-      `chain prerouting { type filter hook prerouting priority -90; policy accept; ct direction reply ${byMark}; ct direction original ct status dnat meta nfproto ipv4 ${byLink('arrival')}; }`,
-      `chain forward { type filter hook forward priority -150; policy accept; ct direction original ct status dnat ${byLink('note')}; ct direction original oif != ${links(enis)} ${byLink('note')}; }`,
+      `chain prerouting { type filter hook prerouting priority -90; policy accept; ct direction reply ${byMark}; ${related}; ct direction original ct status dnat meta nfproto ipv4 ${byLink('arrival')}; }`,
+      `chain forward { type filter hook forward priority -150; policy accept; ${note.join('')}}`,
     ],
   }
 }

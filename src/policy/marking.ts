@@ -27,6 +27,7 @@ interface Marked {
   readonly eni: Eni
   readonly table?: number
   readonly routing: readonly { readonly family: 4 | 6 }[]
+  readonly transit?: string
 }
 
 /** All of it or nothing: where the bits are taken, or nftables is not to be had, there are no rules either. */
@@ -46,7 +47,10 @@ export function desiredMarking(snapshot: Snapshot, plans: readonly Marked[], set
     return { ...noMarking, refused }
   }
   const numbers = eniNumbers(enis, snapshot, mask, settings)
-  const marks = enis.map(({ eni, table: number }) => marksOf(eni, numbers.get(number as number) as number, mask))
+  const marks = enis.map(({ eni, table: number, transit }) => ({
+    ...marksOf(eni, numbers.get(number as number) as number, mask),
+    transit: transit !== undefined,
+  }))
   return {
     rules: ([4, 6] as const).flatMap((family) => familyRules(family, enis, marks, mask, settings)),
     table: markTable(
@@ -60,7 +64,7 @@ export function desiredMarking(snapshot: Snapshot, plans: readonly Marked[], set
 }
 
 /** The lowest bit of the mask tells packets that come in from replies, the others hold the ENI's number. */
-const marksOf = ({ link }: Eni, number: number, mask: number): EniMarks => ({
+const marksOf = ({ link }: Eni, number: number, mask: number): Omit<EniMarks, 'transit'> => ({
   link: link.name,
   reply: deposit(2 * number, mask),
   arrival: deposit(2 * number + 1, mask),

@@ -22,6 +22,8 @@ export interface Settings {
   readonly exclude: readonly string[]
   /** ENIs that are managed although a container network plug-in drives them. */
   readonly manage: readonly string[]
+  /** ENIs that carry packets of other hosts, besides those of which it shows. */
+  readonly transit: readonly string[]
   /** Destinations for which main's routes through another ENI, by a router, are followed. */
   readonly honour: readonly Prefix[]
   /** What the instance metadata told so far. */

@@ -30,4 +30,6 @@ export interface Link {
    * for yes. Undefined is 0.
    */
   readonly srcValidMark?: number
+  /** The kernel forwards what comes in by it: `net.ipv4.conf.NAME.forwarding` or that of `net.ipv6`. */
+  readonly forwards?: true
 }

@@ -231,16 +231,120 @@ describe('transit', () => {
   })
 })
 
+describe('what belongs to a connection that came in by an ENI', () => {
+  const test = containerTest(1)
+
+  test('leaves by it: the data that an FTP server sends by a connection of its own', async ({ vpc, container }) => {
+    await vpc.attach(eth0)
+    await vpc.attach(eth1)
+    await publish(vpc, 'nft')
+    await vpc.instance.exec(
+      'nft',
+      ['-f', '-'],
+      `table inet helper {
+        ct helper ftp { type "ftp" protocol tcp; }
+        chain prerouting { type filter hook prerouting priority -50; tcp dport 7 ct helper set "ftp"; }
+      }`,
+    )
+    await startDaemon(vpc, connmark)
+    const dataPort = 50_000
+    await vpc.outside.listen('::', dataPort)
+    // The helper reads lines once it has seen the end of one.
+    const lines = ['USER x\r\n', `PORT 203,0,113,10,${dataPort >> 8},${dataPort & 255}\r\n`]
+    const control = `const lines = ${JSON.stringify(lines)}
+      const socket = require('node:net').connect(${published}, '172.31.0.218')
+      socket.on('connect', () => socket.write(lines[0]))
+      socket.once('data', () => socket.write(lines[1]) && socket.on('data', (data) => process.stdout.write(data)))`
+    const client = vpc.outside.spawn(process.execPath, ['-e', control])
+    try {
+      const answer = await new Promise((resolve) => client.stdout!.once('data', (data) => resolve(String(data))))
+      expect(answer).toContain('PORT')
+      const before = await droppedPackets(vpc)
+      expect(await container.host.tcp('203.0.113.10', { port: dataPort })).toMatchObject({ ok: true })
+      expect(await droppedPackets(vpc)).toBe(before)
+    } finally {
+      client.kill()
+    }
+    const connections = (await vpc.instance.exec('cat', ['/proc/net/nf_conntrack'])).split('\n')
+    const data = connections.find((line) => line.includes('tcp') && line.includes(` dport=${dataPort} `))
+    expect(data, 'from the address that the client spoke to').toMatch(/ dst=172\.31\.0\.218 .*mark=67108864 /)
+  })
+
+  test('leaves by it: the error that a container answers with', async ({ vpc, container }) => {
+    expect(container).toBeDefined()
+    await vpc.attach(eth0)
+    await vpc.attach(eth1)
+    await publish(vpc, 'nft')
+    const deaf = 8081
+    const redirect = `meta nfproto ipv4 udp dport ${deaf} dnat ip to 172.17.0.2:9`
+    await nft(vpc, 'add', 'rule', 'inet', 'publish', 'publish', ...redirect.split(' '))
+    await startDaemon(vpc, connmark)
+    const unreachables = async () => {
+      const [names, numbers] = (await vpc.outside.exec('cat', ['/proc/net/snmp']))
+        .split('\n')
+        .filter((l) => /^Icmp:/.test(l))
+      return Number(numbers!.split(' ')[names!.split(' ').indexOf('InDestUnreachs')])
+    }
+    const before = [await unreachables(), await droppedPackets(vpc)]
+    await vpc.outside.udp('172.31.0.218', { port: deaf, timeoutMs: 300 })
+    expect([await unreachables(), await droppedPackets(vpc)]).toEqual([before[0]! + 1, before[1]])
+  })
+})
+
 describe('with more addresses than have rules of their own', () => {
   const test = containerTest(1)
+  const more = Array.from({ length: 40 }, (_, i) => [`172.31.2.${i + 1}/20`, `fd00:ec2:0:a::2:${i + 1}/64`]).flat()
 
   test('published ports answer', async ({ vpc, container }) => {
     expect(container).toBeDefined()
-    const more = Array.from({ length: 40 }, (_, i) => `172.31.2.${i + 1}/20`)
     await vpc.attach(eth0)
     await vpc.attach({ ...eth1, addresses: [...eth1.addresses, ...more] })
+    await vpc.attach(eth2)
     await publish(vpc, 'nft')
     await startDaemon(vpc, connmark)
-    expect(await unserved(vpc, addressesOf(eth0, eth1, { addresses: [more[39]!] }))).toEqual([])
+    expect(await unserved(vpc, addressesOf(eth0, eth1, eth2, { addresses: more.slice(-2) }))).toEqual([])
+  })
+
+  test('nothing is lost of connections that live while the index comes and goes', { timeout: 60_000 }, async ({
+    vpc,
+    container,
+  }) => {
+    expect(container).toBeDefined()
+    await vpc.attach(eth0)
+    await vpc.attach(eth1)
+    await vpc.attach(eth2)
+    await publish(vpc, 'nft')
+    await vpc.assign('eth1', ...more)
+    const change = (op: 'add' | 'del', addresses: readonly string[]) =>
+      vpc.instance.batch(
+        addresses.map((one) => `address ${op} ${one} dev eth1${one.includes(':') && op === 'add' ? ' nodad' : ''}`),
+      )
+    const isIndexed = async (family: 4 | 6) => (await vpc.instance.ip(`-${family} rule`)).includes(' goto ')
+    const becomesIndexed = async (wanted: boolean) => {
+      for (const family of [4, 6] as const) await expect.poll(() => isIndexed(family), { timeout: 5000 }).toBe(wanted)
+      await expect.poll(async () => (await cli(vpc, ['plan'], connmark)).stdout, { timeout: 5000 }).toBe('')
+    }
+    // With the three that are there 32 of each family: one more makes the index.
+    const [plain, last] = [more.slice(0, 58), more.slice(58, 60)]
+    await change('add', plain)
+    await startDaemon(vpc, connmark)
+    await becomesIndexed(false)
+    const targets = [eth0, eth1, eth2].flatMap(({ addresses }) => addresses.map(bare))
+    const floods = await Promise.all(targets.map((address) => vpc.outside.pingFlood(address, { intervalMs: 2 })))
+    const dropped = await droppedPackets(vpc)
+    for (let round = 0; round < 5; round++) {
+      await change('add', last)
+      await becomesIndexed(true)
+      if (round % 2 === 0) expect(await unserved(vpc, addressesOf(eth1, { addresses: last }))).toEqual([])
+      await change('del', last)
+      await becomesIndexed(false)
+    }
+    await change('add', more.slice(58))
+    await becomesIndexed(true)
+    await change('del', more.slice(58))
+    await becomesIndexed(false)
+    const counts = await Promise.all(floods.map((flood) => flood.stop()))
+    expect(counts.map(({ lost }) => lost)).toEqual(targets.map(() => 0))
+    expect(await droppedPackets(vpc)).toBe(dropped)
   })
 })

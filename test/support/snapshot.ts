@@ -32,7 +32,7 @@ const bare = `
  * The kernel as a terminal would show it, one object a line; `#` begins a comment. What the kernel adds by itself is
  * added: loopback, its own rules, connected routes, the flag of secondary addresses.
  *
- *     link NAME [index N] [mac M] [driver D | type KIND] [group N] [master NAME] [parent NAME] [altname N] [down]
+ *     link NAME [index N] [mac M] [driver D | type KIND] [group N] [master NAME] [parent NAME] [altname N] [down] [forwards]
  *     addr ADDRESS/LENGTH dev NAME [peer PREFIX] [tentative] [dadfailed] [noprefixroute] [proto N]
  *     [-6] route [TYPE] DESTINATION [via …] [dev …] [table …] …      as after `ip route add`
  *     [-6] rule [priority N] [from P] … [lookup T] [protocol N]        as after `ip rule add`
@@ -77,7 +77,7 @@ function linkNamed(name: string, links: readonly Link[]): Link {
 }
 
 function parseLink([name, ...words]: string[], links: readonly Link[]): Link {
-  const option = options(words, ['down', 'loopback'])
+  const option = options(words, ['down', 'loopback', 'forwards'])
   const index = Number(option.get('index') ?? Math.max(0, ...links.map((link) => link.index)) + 1)
   const linkOf = (role: string) => (option.has(role) ? linkNamed(option.get(role) as string, links) : undefined)
   return defined({
@@ -93,6 +93,7 @@ function parseLink([name, ...words]: string[], links: readonly Link[]): Link {
     master: linkOf('master')?.index,
     slaveKind: linkOf('master')?.kind,
     parent: linkOf('parent')?.index,
+    forwards: option.has('forwards') || undefined,
   })
 }
 

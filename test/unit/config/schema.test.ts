@@ -7,6 +7,7 @@ const sample = `
 include = ["driver:ena", "driver:ixgbevf", "driver:vif"]  # also names or globs "eth*", "mac:02:…", "eni-…"
 exclude = []
 manage = []
+transit = []
 [routing]
 table-base = 20000
 priority-base = 20000
@@ -28,7 +29,7 @@ textfile = ""
 socket = ""
 `
 const defaults = {
-  interfaces: { include: ['driver:ena', 'driver:ixgbevf', 'driver:vif'], exclude: [], manage: [] },
+  interfaces: { include: ['driver:ena', 'driver:ixgbevf', 'driver:vif'], exclude: [], manage: [], transit: [] },
   routing: {
     'table-base': 20_000,
     'priority-base': 20_000,

@@ -5,7 +5,7 @@ import { noMetadata } from '../../../src/policy/knowledge.ts'
 
 test('settings are the numbers and patterns of the configuration', () => {
   const config = parseConfig(
-    'interfaces.include = ["eth*"]\ninterfaces.exclude = ["eth9"]\ninterfaces.manage = ["eth8"]\nrouting = { honour = ["10.0.0.0/8"], table-base = 1000, priority-base = 2000, protocol = 77, link-group = 5 }',
+    'interfaces.include = ["eth*"]\ninterfaces.exclude = ["eth9"]\ninterfaces.manage = ["eth8"]\ninterfaces.transit = ["eth7"]\nrouting = { honour = ["10.0.0.0/8"], table-base = 1000, priority-base = 2000, protocol = 77, link-group = 5 }',
     'c.toml',
   )
   const retired = [settingsOf(parseConfig('', 'c.toml'))]
@@ -15,6 +15,7 @@ test('settings are the numbers and patterns of the configuration', () => {
     include: ['eth*'],
     exclude: ['eth9'],
     manage: ['eth8'],
+    transit: ['eth7'],
     honour: [{ address: '10.0.0.0', length: 8 }],
     knowledge: noMetadata,
     addressing: 'observe',
