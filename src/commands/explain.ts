@@ -11,10 +11,9 @@ import { knowledgeOf } from '../instance/knowledge-report.ts'
 import { readReport } from '../instance/report.ts'
 import { Inquiry } from '../kernel/inquiry.ts'
 import { type Account, accountFor, type World, worldOf } from '../policy/explain/account.ts'
-import { type Arrival, answerTo, asRouted, reversePathOf } from '../policy/explain/arrival.ts'
-import type { Packet } from '../policy/fib/packet.ts'
+import { type Arrival, arrivalOf } from '../policy/explain/arrival.ts'
+import { isDropped, type Passage } from '../policy/explain/passage.ts'
 import type { Settings } from '../policy/settings.ts'
-import type { Link } from '../state/link.ts'
 import { paint, wantsColour } from '../terminal.ts'
 import { print, printJson } from './output.ts'
 import type { CommonOptions } from './session.ts'
@@ -108,36 +107,18 @@ function settled(inquiry: Inquiry, settings: Settings, typed: Typed) {
 
 function accountOf(inquiry: Inquiry, world: World, { packet }: Subject): Account | Arrival {
   const entrance = world.fib.links.get(packet.iif ?? 0)
-  return entrance ? arrivalOf(inquiry, world, packet, entrance) : accountFor(world, packet, inquiry.wayOf(packet))
-}
-
-function arrivalOf(inquiry: Inquiry, world: World, arriving: Packet, entrance: Link): Arrival {
-  const packet = asRouted(world, arriving, entrance)
-  const reception = inquiry.reception(entrance)
-  const reverse = reversePathOf(world, packet, reception)
-  const { packet: reply, mark } = answerTo(world, packet, entrance)
-  return {
-    entrance,
-    reception,
-    inward: accountFor(world, packet, inquiry.wayOf(packet), entrance, reception.forwarding),
-    ...(reverse ? { reverse } : {}),
-    answer: accountFor(world, reply, inquiry.wayOf(reply), entrance, forwards(inquiry, world, reply)),
-    ...(mark === undefined ? {} : { mark }),
-  }
-}
-
-/** Does this host pass on what comes in by the packet's link? */
-function forwards(inquiry: Inquiry, { fib }: World, { iif }: Packet): boolean {
-  const link = fib.links.get(iif ?? 0)
-  return link === undefined || inquiry.reception(link).forwarding
+  return entrance ? arrivalOf(world, packet, entrance, inquiry) : accountFor(world, packet, inquiry.wayOf(packet))
 }
 
 /** What of it the model and the kernel can be compared by: of a packet that rp_filter drops, the kernel tells no way. */
 const accountsOf = (one: Account | Arrival): readonly Account[] =>
-  'inward' in one ? [...(one.reverse?.passes === false ? [] : [one.inward]), one.answer] : [one]
+  'inward' in one ? [...comparable(one.inward), ...(one.passage ? comparable(one.passage) : [one.answer])] : [one]
+
+const comparable = ({ account, ...passage }: Passage): readonly Account[] => (isDropped(passage) ? [] : [account])
 
 const isGood = (one: Account | Arrival): boolean =>
   accountsOf(one).every(({ agrees }) => agrees) &&
   ('inward' in one
-    ? one.answer.symmetry.verdict !== 'no' && one.reverse?.passes !== false
+    ? one.answer.symmetry.verdict !== 'no' &&
+      ![one.inward, one.passage].some((passage) => passage && isDropped(passage))
     : one.symmetry.verdict !== 'no')

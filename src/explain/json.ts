@@ -1,5 +1,6 @@
 import type { Account } from '../policy/explain/account.ts'
 import type { Arrival } from '../policy/explain/arrival.ts'
+import type { Passage } from '../policy/explain/passage.ts'
 import type { KernelWay } from '../policy/fib/answer.ts'
 import type { Step } from '../policy/fib/rules.ts'
 import type { Fate, Way } from '../policy/fib/way.ts'
@@ -28,22 +29,33 @@ export function accountJson(account: Account, towards: string | undefined, words
   }
 }
 
-export const arrivalJson = ({ entrance, reception, inward, reverse, answer, mark }: Arrival, words: Words) => ({
-  in: words.link(entrance.index),
-  inward: accountJson(inward, undefined, words),
-  ...(reverse
+export const arrivalJson = ({ inward, answer, passage, mark }: Arrival, words: Words) => ({
+  in: words.link(inward.entrance.index),
+  inward: accountJson(inward.account, undefined, words),
+  ...checkJson(inward),
+  outcome: inward.fates.flatMap((fate) => fateJson(fate, words)),
+  ...(mark === undefined ? {} : { connectionMark: mark }),
+  answer: {
+    ...accountJson(answer, undefined, words),
+    ...(passage ? { ...checkJson(passage), outcome: passage.fates.flatMap((fate) => fateJson(fate, words)) } : {}),
+  },
+})
+
+/** `depends`: on which of several nexthops the kernel picks. */
+function checkJson({ reception, reverse }: Passage) {
+  const check = reverse.find(({ passes }) => !passes) ?? reverse[0]
+  return check
     ? {
         rpFilter: {
           mode: reception.rpFilter,
           srcValidMark: reception.validMark,
-          passes: reverse.passes,
-          why: reverse.why,
+          passes: check.passes,
+          why: check.why,
+          ...(reverse.length > 1 ? { depends: true } : {}),
         },
       }
-    : {}),
-  ...(mark === undefined ? {} : { connectionMark: mark }),
-  answer: accountJson(answer, undefined, words),
-})
+    : {}
+}
 
 const wayJson = ({ steps, fates }: Way, words: Words) => ({
   steps: steps.map((step) => stepJson(step, words)),
@@ -65,7 +77,7 @@ const stepJson = ({ rule, event }: Step, words: Words) => ({
 function fateJson(fate: Fate, words: Words): object[] {
   switch (fate.kind) {
     case 'local':
-      return [{ kind: 'local', route: words.route(fate.route) }]
+      return [{ kind: 'local', ...(fate.route ? { route: words.route(fate.route) } : {}) }]
     case 'on-link':
       return [{ kind: 'on-link', ...hopJson(fate.hop, words) }]
     case 'refused':

@@ -1,5 +1,6 @@
 import { type Account, exitsOf, type World } from '../policy/explain/account.ts'
 import type { Arrival } from '../policy/explain/arrival.ts'
+import type { Passage } from '../policy/explain/passage.ts'
 import type { Step } from '../policy/fib/rules.ts'
 import type { Fate } from '../policy/fib/way.ts'
 import { cardsOf, drawCard, thisHost } from './svg-cards.ts'
@@ -26,12 +27,19 @@ export function panelsOf(one: Account | Arrival, title: string): Panel[] {
   if (!('inward' in one)) {
     return [{ account: one, title }]
   }
-  const { reverse } = one
-  const remark = reverse ? { remark: { text: `rp_filter: ${reverse.why}`, good: reverse.passes } } : {}
   return [
-    { account: one.inward, title: 'the way in', ...remark },
-    { account: one.answer, title: 'the answer' },
+    { account: one.inward.account, title: 'the way in', ...remarkOf(one.inward) },
+    { account: one.answer, title: 'the answer', ...(one.passage ? remarkOf(one.passage) : {}) },
   ]
+}
+
+/** What stops it, or what rp_filter says. */
+function remarkOf({ reverse, fates }: Passage): Pick<Panel, 'remark'> {
+  const stopped = fates.find((fate) => fate.kind === 'refused' && fate.because !== undefined)
+  if (stopped?.kind === 'refused') {
+    return { remark: { text: `dropped: ${stopped.because}`, good: false } }
+  }
+  return reverse[0] ? { remark: { text: `rp_filter: ${reverse[0].why}`, good: true } } : {}
 }
 
 /** A picture of the ways, as an SVG document that is readable on light and dark. */

@@ -1,6 +1,7 @@
 import { canAsk } from '../kernel/inquiry.ts'
 import type { Account, Symmetry } from '../policy/explain/account.ts'
 import type { Arrival } from '../policy/explain/arrival.ts'
+import { isDropped, type Passage } from '../policy/explain/passage.ts'
 import type { Step } from '../policy/fib/rules.ts'
 import type { Way } from '../policy/fib/way.ts'
 import { columns, type paint } from '../terminal.ts'
@@ -109,36 +110,44 @@ function hints({ packet, way }: Account, { words, styles }: Telling): string[] {
 const modes = ['off', 'strict', 'loose']
 
 /** An incoming connection: in, past rp_filter, and back. */
-export function arrivalLines(arrival: Arrival, telling: Telling): string[] {
-  const { words, styles } = telling
-  const { entrance, reception, inward, reverse, answer, mark } = arrival
-  const name = words.link(entrance.index)
-  const check = reverse
-    ? [
-        `${styles.bold('rp_filter')} ${modes[reception.rpFilter] ?? reception.rpFilter} on ${name} (the greater of all and ${name})${reception.validMark ? ', with the mark (src_valid_mark)' : ''}`,
-        `  ${reverse.passes ? styles.green(`passes: ${reverse.why}`) : styles.red(`dropped: ${reverse.why}`)}`,
-      ]
-    : [styles.dim('rp_filter: IPv6 has none; nftables may have (fib saddr)')]
+export function arrivalLines({ inward, answer, passage, mark }: Arrival, telling: Telling): string[] {
+  const name = telling.words.link(inward.entrance.index)
   return [
-    ...arrivingLines(inward, reverse?.passes === false, telling),
+    ...arrivingLines(inward, telling),
     '',
-    ...check,
+    ...checkLines(inward, telling),
     '',
     ...(mark === undefined
       ? []
       : [`The connection has the mark 0x${mark.toString(16)} of ${name}, which is on its answers too.`]),
     ...accountLines(answer, 'the answer', telling),
+    ...(passage && isDropped(passage) ? ['', ...checkLines(passage, telling)] : []),
   ]
 }
 
-function arrivingLines(account: Account, dropped: boolean, telling: Telling): string[] {
+function checkLines({ entrance, reception, reverse, account, fates }: Passage, { words, styles }: Telling): string[] {
+  const name = words.link(entrance.index)
+  if (account.packet.family === 6 || reverse.length === 0) {
+    return account.packet.family === 6 ? [styles.dim('rp_filter: IPv6 has none; nftables may have (fib saddr)')] : []
+  }
+  const mark = reception.validMark ? ', with the mark (src_valid_mark)' : ''
+  return [
+    `${styles.bold('rp_filter')} ${modes[reception.rpFilter] ?? reception.rpFilter} on ${name} (the greater of all and ${name})${mark}`,
+    ...reverse.map(({ passes, why }) => `  ${passes ? styles.green(`passes: ${why}`) : styles.red(`dropped: ${why}`)}`),
+    ...(reverse.length > 1 ? [`  which of them: ${fates.map((fate) => words.fate(fate)).join('; or ')}`] : []),
+  ]
+}
+
+function arrivingLines(passage: Passage, telling: Telling): string[] {
   const { words, styles } = telling
+  const { account, fates } = passage
+  const dropped = isDropped(passage)
   const rows = [
     ...stepRows(account.way.steps, telling),
-    ['goes', styles.bold(account.way.fates.map((fate) => words.fate(fate)).join('; or '))],
+    ['goes', styles.bold(fates.map((fate) => words.fate(fate)).join('; or '))],
     [
       'kernel',
-      `${words.kernel(account.kernel)}${styles.dim(dropped ? ', since rp_filter drops it' : account.agrees ? ', as above' : '')}`,
+      `${words.kernel(account.kernel)}${styles.dim(dropped ? ', since it drops it' : account.agrees ? ', as above' : '')}`,
     ],
   ]
   return [

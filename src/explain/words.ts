@@ -108,7 +108,7 @@ function packetText(packet: Packet, link: (index: number) => string): string {
   const port = (address: string, number: number) => (number === 0 ? address : `${address} port ${number}`)
   const more = [
     packet.iif === undefined ? '' : `in by ${link(packet.iif)}`,
-    packet.oif === undefined ? '' : `bound to ${link(packet.oif)}`,
+    packet.oif === undefined ? '' : `${packet.loose ? 'preferring' : 'bound to'} ${link(packet.oif)}`,
     packet.mark === 0 ? '' : `mark 0x${packet.mark.toString(16)}`,
     packet.tos === 0 ? '' : `tos 0x${packet.tos.toString(16)}`,
     packet.uid === 0 ? '' : `uid ${packet.uid}`,

@@ -40,6 +40,7 @@ export class Inquiry {
       routes: perFamily((family) => tables.flatMap((table) => this.#socket.routes({ family, table }).items)),
       deadRouters: this.#deadRouters(),
       forwardsIpv6: readSysctl('ipv6/conf/all/forwarding') !== 0,
+      localnetLinks: new Set(links.filter(({ name }) => either('route_localnet', name)).map(({ index }) => index)),
     }
   }
 
@@ -54,15 +55,17 @@ export class Inquiry {
     return matched instanceof NetlinkError ? { way } : { way, matched }
   }
 
-  /** The settings of a link that decide about IPv4 packets which come in by it. */
-  reception(link: Link): Reception {
-    const both = (name: string) => [readSysctl(`ipv4/conf/all/${name}`), readSysctl(`ipv4/conf/${link.name}/${name}`)]
-    const either = (name: string) => both(name).some((value) => value !== 0)
+  /** The settings of a link that decide about packets which come in by it. */
+  reception(link: Link): Omit<Reception, 'addressed'> {
     return {
-      rpFilter: Math.max(...both('rp_filter')),
-      validMark: either('src_valid_mark'),
-      acceptLocal: either('accept_local'),
+      rpFilter: Math.max(...both('rp_filter', link.name)),
+      validMark: either('src_valid_mark', link.name),
+      acceptLocal: either('accept_local', link.name),
+      sendRedirects: either('send_redirects', link.name),
+      routeLocalnet: either('route_localnet', link.name),
       forwarding: readSysctl(`ipv4/conf/${link.name}/forwarding`) !== 0,
+      forwardingIpv6:
+        readSysctl('ipv6/conf/all/forwarding') !== 0 || readSysctl(`ipv6/conf/${link.name}/force_forwarding`) !== 0,
     }
   }
 
@@ -88,6 +91,11 @@ export class Inquiry {
     return new Set(failed.map(({ linkIndex, address }) => routerKey(linkIndex, address)))
   }
 }
+
+/** An IPv4 setting of all links, and of one. */
+const both = (setting: string, link: string): number[] =>
+  ['all', link].map((name) => readSysctl(`ipv4/conf/${name}/${setting}`))
+const either = (setting: string, link: string): boolean => both(setting, link).some((value) => value !== 0)
 
 /** Does RTM_GETROUTE take the IP protocol? */
 export const canAsk = (family: Family, ipProtocol: number): boolean => askable[family].includes(ipProtocol)

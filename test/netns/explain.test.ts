@@ -2,6 +2,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import { describe, expect, test as plain } from 'vitest'
 import { labConfig } from '../../src/lab/daemon-process.ts'
 import type { Vpc } from '../../src/lab/vpc.ts'
+import { fuzzArrivals } from '../fuzz/fib/arrivals.ts'
 import { fuzzKernel } from '../fuzz/fib/kernel.ts'
 import { report } from '../fuzz/fib/report.ts'
 import { fuzzWire } from '../fuzz/fib/wire.ts'
@@ -34,6 +35,16 @@ describe('the model', () => {
     const { first, left } = fuzzWire(new Random(7), (rounds) => rounds === 15)
     expect(first ? report(first) : '').toBe('')
     expect(left).toBeGreaterThan(150)
+  })
+})
+
+describe('the model of packets that come in', () => {
+  plain.skipIf(unprivileged)('says which are taken, which go on and where, and how the kernel answers', () => {
+    const { first, delivered, forwarded, answered } = fuzzArrivals(new Random(7), (rounds) => rounds === 40)
+    expect(first ? report(first) : '').toBe('')
+    expect(delivered).toBeGreaterThan(150)
+    expect(forwarded).toBeGreaterThan(30)
+    expect(answered).toBeGreaterThan(70)
   })
 })
 

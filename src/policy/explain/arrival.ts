@@ -1,37 +1,53 @@
 import type { Link } from '../../state/link.ts'
 import { table } from '../../state/route.ts'
+import { isLinkLocal6 } from '../fib/kinds.ts'
 import { type Packet, replyTo } from '../fib/packet.ts'
-import type { Reception, ReversePath } from '../fib/reverse.ts'
-import { reversePath } from '../fib/reverse.ts'
-import { wayThrough } from '../fib/way.ts'
 import { isOurRule } from '../ownership.ts'
-import { type Account, exitsOf, type World } from './account.ts'
+import { type Account, accountFor, type World } from './account.ts'
+import { exitsThrough, type Passage, passageOf, type Witness } from './passage.ts'
 
-/** A connection that comes in by a link: the way in, what rp_filter says of it, and the way of the answer. */
+/** A connection that comes in by a link: the way in, and the way of the answer. */
 export interface Arrival {
-  readonly entrance: Link
-  readonly reception: Reception
-  readonly inward: Account
-  /** IPv4 alone. */
-  readonly reverse?: ReversePath
+  readonly inward: Passage
+  /** This host's own, or that of a container behind it. */
   readonly answer: Account
+  /** Of a container's answer: how it passes this host. */
+  readonly passage?: Passage
   /** The connection's mark on the answer, where it is forwarded and `containers = "connmark"` restores one. */
   readonly mark?: number
 }
 
-/** What rp_filter says of the packet; undefined for IPv6, which has none. */
-export const reversePathOf = ({ fib }: World, packet: Packet, reception: Reception): ReversePath | undefined =>
-  packet.family === 4 ? reversePath(fib, packet, reception, exitsOf(wayThrough(fib, packet).fates)[0]) : undefined
+/** Follows a packet that comes in by `entrance`, and its answer, which a socket of user `uid` of the packet sends. */
+export function arrivalOf(world: World, arriving: Packet, entrance: Link, witness: Witness): Arrival {
+  // What comes in belongs to no user: the kernel looks it up as user 0.
+  const packet = asRouted(world, { ...arriving, uid: 0 }, entrance)
+  const inward = passageOf(world, packet, entrance, witness)
+  const { packet: reply, mark } = answerTo(world, { ...packet, uid: arriving.uid }, entrance)
+  const marked = mark === undefined ? {} : { mark }
+  const exit = world.fib.links.get(reply.iif ?? 0)
+  if (!exit) {
+    return { inward, answer: accountFor(world, reply, witness.wayOf(reply), entrance), ...marked }
+  }
+  const passage = passageOf(world, { ...reply, uid: 0 }, exit, witness, entrance)
+  return { inward, answer: passage.account, passage, ...marked }
+}
+
+const IPPROTO = { ICMP: 1, ICMPV6: 58 } as const
 
 /**
  * The answer to a packet that came in by `entrance`: this host's own, or that of a container behind it, which comes in by
- * the container's link and carries the mark that the connection got where it came in.
+ * the container's link and carries the mark that the connection got where it came in. An echo of IPv4 keeps the TOS; that
+ * of IPv6 is routed without, and a program has its own: none.
  */
-export function answerTo(world: World, packet: Packet, entrance: Link): { packet: Packet; mark?: number } {
-  const reply = { ...replyTo(packet), mark: 0 }
-  const [exit] = exitsOf(wayThrough(world.fib, packet).fates)
+function answerTo(world: World, packet: Packet, entrance: Link): { packet: Packet; mark?: number } {
+  const tos = packet.ipProtocol === IPPROTO.ICMP ? packet.tos : 0
+  const reply = { ...replyTo(packet), mark: 0, tos }
+  const [exit] = exitsThrough(world, packet)
   if (exit === undefined) {
-    return { packet: reply }
+    // The kernel looks for the way of an IPv6 echo as if it were bound to the link of the request (icmpv6_echo_reply).
+    const echo = packet.ipProtocol === IPPROTO.ICMPV6
+    const bound = echo || isLinkLocal6(packet.source)
+    return { packet: { ...reply, ...(bound ? { oif: entrance.index } : {}), ...(echo ? { loose: true } : {}) } }
   }
   const mark = connectionMark(world, entrance, packet.family)
   return {
@@ -54,9 +70,9 @@ function connectionMark({ fib, settings }: World, entrance: Link, family: 4 | 6)
  * The packet as it is routed: one to a container, redirected from an address of this host, gets a mark as it comes in
  * (IPv4, for rp_filter's sake). A rule of ours names the link and the mark.
  */
-export function asRouted({ fib, settings }: World, packet: Packet, entrance: Link): Packet {
-  const rule = markRules(fib, settings, packet.family).find(({ iif }) => iif === entrance.name)
-  const onwards = exitsOf(wayThrough(fib, packet).fates).length > 0
+function asRouted(world: World, packet: Packet, entrance: Link): Packet {
+  const rule = markRules(world.fib, world.settings, packet.family).find(({ iif }) => iif === entrance.name)
+  const onwards = exitsThrough(world, packet).length > 0
   return rule?.fwmark !== undefined && packet.mark === 0 && onwards ? { ...packet, mark: rule.fwmark } : packet
 }
 

@@ -18,12 +18,15 @@ export const agrees = (model: Way, kernel: KernelWay): boolean =>
     'error' in kernel ? fate.kind === 'refused' && fate.error === kernel.error : isWay(fate, kernel),
   )
 
+/** Types of what stays on this host: a broadcast that comes in, and an IPv6 router's anycast address. */
+const delivered: readonly string[] = ['local', 'broadcast', 'anycast']
+
 function isWay(fate: Fate, { way, matched }: Exclude<KernelWay, { error: string }>): boolean {
   switch (fate.kind) {
     case 'refused':
       return false
     case 'local':
-      return way.type === 'local'
+      return delivered.includes(way.type)
     case 'on-link':
       return way.type !== 'local' && isHop(fate.hop, way.nexthops[0])
     case 'leaves':

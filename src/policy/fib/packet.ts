@@ -9,6 +9,10 @@ export interface Packet {
   readonly iif?: number
   /** Index of the link that its socket is bound to. */
   readonly oif?: number
+  /** That link is preferred, no more (IPv6): so the kernel itself answers echo requests. */
+  readonly loose?: true
+  /** Index of the VRF whose table an `l3mdev` rule asks, where neither of those links tells it. */
+  readonly vrf?: number
   readonly mark: number
   /** The whole byte of IPv4's TOS or IPv6's traffic class. */
   readonly tos: number

@@ -15,6 +15,8 @@ export interface Picture {
   readonly deadRouters: ReadonlySet<string>
   /** net.ipv6.conf.all.forwarding: a host passes over dead routers, a router does not. */
   readonly forwardsIpv6: boolean
+  /** Indexes of the links by which packets of 127.0.0.0/8 may leave (route_localnet); none where it is not given. */
+  readonly localnetLinks?: ReadonlySet<number>
 }
 
 /** Names a router in `deadRouters`. */

@@ -101,7 +101,8 @@ function byUnknown(opaque: readonly OpaqueAttribute[] = []): Miss | undefined {
 }
 
 /** Index of the VRF that the packet belongs to: by the link that its socket is bound to, or that it came in by. */
-function vrfOf({ oif, iif }: Packet, { links }: Fib): number | undefined {
+function vrfOf({ oif, iif, vrf }: Packet, { links }: Fib): number | undefined {
+  if (vrf !== undefined) return vrf
   const link = links.get(oif ?? iif ?? 0)
   if (!link) return undefined
   if (link.vrfTable !== undefined) return link.index

@@ -70,6 +70,8 @@ const freshOf = (random: Random, family: Family, late: boolean): string[] => [
   ),
   ...many(random, 16, () => ruleWords(random, family)),
   ...random.pick([['rule add priority 32766 lookup main'], []]),
+  // The local table asked later, as those have it who want rules of their own in front of it.
+  ...(random.below(8) === 0 ? [`rule add priority ${10 + random.below(30)} lookup local`, 'rule del priority 0'] : []),
 ]
 
 /**
@@ -111,6 +113,7 @@ const setUp: readonly string[] = [
 
 /** Of a family: its random rules and routes. */
 const cleared: readonly string[] = [
+  'rule add priority 0 lookup local',
   'rule flush',
   ...tables.map((number) => `route flush table ${number}`),
   'route flush table 255 proto boot',

@@ -3,6 +3,7 @@ import * as libc from '../../../src/netlink/libc.ts'
 import type { Packet } from '../../../src/policy/fib/packet.ts'
 import { type Family, parseAddress } from '../../../src/state/ip.ts'
 
+const SOCK_STREAM = 1
 /** linux/socket.h, netinet/in.h, linux/if_packet.h */
 const AF = { 4: 2, 6: 10 } as const
 const AF_PACKET = 17
@@ -13,6 +14,7 @@ const SO = { BINDTODEVICE: 25, MARK: 36, RCVBUFFORCE: 33 } as const
 const IPPROTO = { IP: 0, IPV6: 41 } as const
 const IP_TOS = 1
 const IPV6_TCLASS = 67
+const IPV6_V6ONLY = 26
 const PACKET_OUTGOING = 4
 /** Bytes of struct sockaddr_ll. */
 const LINK_ADDRESS_BYTES = 20
@@ -26,6 +28,7 @@ export interface Frame {
   readonly linkIndex: number
   /** The neighbour that it is for. */
   readonly mac: string
+  readonly bytes: Buffer
 }
 
 const none = 0xffffffff
@@ -73,7 +76,7 @@ function address(family: Family, text: string, port: number): Buffer {
   return buffer
 }
 
-/** Sees every frame that leaves by any link of the network namespace. */
+/** Puts frames on links, and sees every frame that leaves by any link of the network namespace. */
 export class Tap {
   readonly #fd = checked(
     'socket',
@@ -84,24 +87,79 @@ export class Tap {
 
   /** The frames with this payload that have left since the last call. */
   take(payload: Buffer): Frame[] {
+    return this.drain().filter(({ bytes }) => bytes.includes(payload))
+  }
+
+  /** All frames that have left since the last call. */
+  drain(): Frame[] {
     const frames: Frame[] = []
     for (;;) {
       const length = libc.recvfrom(this.#fd, this.#buffer, this.#buffer.length, 0, this.#from, int(LINK_ADDRESS_BYTES))
       if (length < 0) {
         return frames
       }
-      const frame = this.#buffer.subarray(0, length)
-      if (this.#from[10] === PACKET_OUTGOING && frame.includes(payload)) {
-        const mac = frame
+      if (this.#from[10] === PACKET_OUTGOING) {
+        const bytes = Buffer.from(this.#buffer.subarray(0, length))
+        const mac = bytes
           .subarray(0, 6)
           .toString('hex')
           .replace(/..(?=.)/g, '$&:')
-        frames.push({ linkIndex: this.#from.readInt32LE(4), mac })
+        frames.push({ linkIndex: this.#from.readInt32LE(4), mac, bytes })
       }
     }
   }
 
+  /** Sends a frame by a link: the other end of a veth receives it. */
+  inject(linkIndex: number, frame: Buffer): void {
+    const to = Buffer.alloc(LINK_ADDRESS_BYTES)
+    to.writeUInt16LE(AF_PACKET)
+    to.writeInt32LE(linkIndex, 4)
+    checked('sendto', libc.sendto(this.#fd, frame, frame.length, 0, to, to.length))
+  }
+
   close(): void {
     libc.close(this.#fd)
+  }
+}
+
+const listen: (fd: number, backlog: number) => number = koffi.load(null).func('int listen(int fd, int backlog)')
+
+/** Everything that is delivered to this host by one IP protocol; of TCP, one port accepts connections. */
+export class Ear {
+  readonly #fds: number[] = []
+  readonly #raw: { readonly fd: number; readonly family: Family; readonly ipProtocol: number }[] = []
+  readonly #buffer = Buffer.alloc(2048)
+
+  constructor(tcpPort: number) {
+    for (const family of [4, 6] as const) {
+      for (const ipProtocol of [6, 17, family === 4 ? 1 : 58]) {
+        const fd = checked('socket', libc.socket(AF[family], SOCK.RAW | SOCK.NONBLOCK | SOCK.CLOEXEC, ipProtocol))
+        this.#raw.push({ fd, family, ipProtocol })
+      }
+      const fd = checked('socket', libc.socket(AF[family], SOCK_STREAM | SOCK.NONBLOCK | SOCK.CLOEXEC, 0))
+      if (family === 6) option(fd, IPPROTO.IPV6, IPV6_V6ONLY, int(1))
+      const here = address(family, family === 4 ? '0.0.0.0' : '::', tcpPort)
+      checked('bind', libc.bind(fd, here, here.length))
+      checked('listen', listen(fd, 4096))
+      this.#fds.push(fd)
+    }
+  }
+
+  /** What was delivered since the last call, from the transport header on. */
+  drain(): { readonly ipProtocol: number; readonly rest: Buffer }[] {
+    return this.#raw.flatMap(({ fd, family, ipProtocol }) => {
+      const got: { ipProtocol: number; rest: Buffer }[] = []
+      for (;;) {
+        const length = libc.recvfrom(fd, this.#buffer, this.#buffer.length, 0, Buffer.alloc(28), int(28))
+        if (length < 0) return got
+        const bytes = Buffer.from(this.#buffer.subarray(0, length))
+        // A raw socket of IPv4 gets the IP header, too.
+        got.push({ ipProtocol, rest: family === 4 ? bytes.subarray(((bytes[0] as number) & 15) * 4) : bytes })
+      }
+    })
+  }
+
+  close(): void {
+    for (const fd of [...this.#fds, ...this.#raw.map((one) => one.fd)]) libc.close(fd)
   }
 }

@@ -53,7 +53,7 @@ export function fuzzWire(
               rounds,
               sent,
               left,
-              first: { packet, model, picture: fib.picture, commands: bench.commands, seen: JSON.stringify(seen) },
+              first: { packet, model, picture: fib.picture, commands: bench.commands, seen: seenText(seen) },
             }
           }
           // What was read may be of before the kernel noticed a lost carrier.
@@ -76,14 +76,17 @@ function observe(tap: Tap, fib: Fib, packet: Packet, payload: Buffer): Frame[] |
   return errno === 0 ? tap.take(payload) : errnoName(errno)
 }
 
+const seenText = (seen: Frame[] | string): string =>
+  typeof seen === 'string' ? seen : JSON.stringify(seen.map(({ linkIndex, mac }) => ({ linkIndex, mac })))
+
 /** A link without carrier drops what it should send, and a dead neighbour is asked for first: neither shows a frame. */
-function isVisible({ fates }: Way, { picture, links }: Fib): boolean {
+export function isVisible({ fates }: Pick<Way, 'fates'>, { picture, links }: Fib): boolean {
   const carrier = picture.links.find(({ name }) => name === 'p2')?.up
   const hops = fates.flatMap((fate) => hopsOf(fate))
   return hops.every(({ oif, gateway }) => (carrier || links.get(oif ?? 0)?.name !== 'f2') && !gateway?.endsWith('dead'))
 }
 
-function hopsOf(fate: Fate): Nexthop[] {
+export function hopsOf(fate: Fate): Nexthop[] {
   if (fate.kind === 'leaves') return fate.choices.map(({ hop }) => hop)
   return fate.kind === 'on-link' ? [fate.hop] : []
 }
@@ -97,5 +100,5 @@ const fits = ({ fates }: Way, seen: Frame[] | string): boolean =>
     return seen.length === 1 && hopsOf(fate).some((hop) => isHop(hop, seen[0] as Frame))
   })
 
-const isHop = ({ oif, gateway }: Nexthop, { linkIndex, mac }: Frame): boolean =>
+export const isHop = ({ oif, gateway }: Nexthop, { linkIndex, mac }: Pick<Frame, 'linkIndex' | 'mac'>): boolean =>
   oif === linkIndex && (gateway === undefined ? mac.startsWith('02:01:') : mac === macOf(gateway))

@@ -140,6 +140,11 @@ export function ruleWords(random: Random, family: Family): string {
     () => 'uidrange',
     () => random.pick(['0-0', '1000-2000', '0-999']),
   )
+  maybe(
+    20,
+    () => 'tun_id',
+    () => 5,
+  )
   if (random.below(8) === 0) {
     words.push('ipproto', random.pick(['tcp', 'udp', 'icmp']))
     maybe(3, () => 'sport', port)
