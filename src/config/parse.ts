@@ -1,8 +1,8 @@
 import { parse, TomlError } from 'smol-toml'
-import type { z } from 'zod'
+import type { core } from 'zod/mini'
 import { ConfigError, type ConfigFault } from './fault.ts'
 import { lineOf } from './line.ts'
-import { type Config, configSchema } from './schema.ts'
+import { type Config, configSchema, tables } from './schema.ts'
 
 /** @throws {ConfigError} with every fault found */
 export function parseConfig(text: string, file: string): Config {
@@ -26,7 +26,7 @@ function parseToml(text: string, file: string): unknown {
   }
 }
 
-function explain(issue: z.core.$ZodIssue, text: string, file: string): ConfigFault[] {
+function explain(issue: core.$ZodIssue, text: string, file: string): ConfigFault[] {
   const path = issue.path.map(String)
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => at(text, file, [...path, key], `unknown key; ${allowedKeys(path)}`))
@@ -35,7 +35,7 @@ function explain(issue: z.core.$ZodIssue, text: string, file: string): ConfigFau
   return [at(text, file, path, `${value === undefined ? '' : `${shown(value)} `}${problemOf(issue)}`)]
 }
 
-const problemOf = (issue: z.core.$ZodIssue): string =>
+const problemOf = (issue: core.$ZodIssue): string =>
   issue.code === 'invalid_type' && issue.expected === 'object' ? 'must be a table, as in [routing]' : issue.message
 
 function at(text: string, file: string, path: readonly string[], problem: string): ConfigFault {
@@ -47,12 +47,9 @@ const keyName = (path: readonly string[]): string =>
   path.reduce((name, part) => (/^\d+$/.test(part) ? `${name}[${part}]` : name === '' ? part : `${name}.${part}`), '')
 
 function allowedKeys(path: readonly string[]): string {
-  const tables: Record<string, { unwrap(): { shape: object } }> = configSchema.shape
-  const table = path[0] === undefined ? undefined : tables[path[0]]
-  const shape = table ? table.unwrap().shape : configSchema.shape
-  return `allowed here: ${Object.keys(shape)
-    .map((key) => (table ? key : `[${key}]`))
-    .join(', ')}`
+  const table = Object.entries(tables).find(([name]) => name === path[0])?.[1]
+  const keys = table ? Object.keys(table.shape) : Object.keys(tables).map((name) => `[${name}]`)
+  return `allowed here: ${keys.join(', ')}`
 }
 
 const valueAt = (document: unknown, path: readonly string[]): unknown =>

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parse } from 'smol-toml'
 import { defaultConfigFile } from './default-file.ts'
-import { type Config, configSchema } from './schema.ts'
+import { type Config, configSchema, tables } from './schema.ts'
 
 /**
  * What of a file with faults can be used: its valid keys, and the defaults of the others. For looking only: nothing should
@@ -9,12 +9,12 @@ import { type Config, configSchema } from './schema.ts'
  */
 export function salvageConfig(file: string = defaultConfigFile): Config {
   const document = documentOf(file)
-  const tables = Object.entries(configSchema.shape).map(([name, table]) => {
-    const keys: Record<string, { safeParse(value: unknown): { success: boolean } }> = table.unwrap().shape
+  const usable = Object.entries(tables).map(([name, { shape }]) => {
+    const keys: Record<string, { safeParse(value: unknown): { success: boolean } }> = shape
     const given = Object.entries((document[name] ?? {}) as object)
     return [name, Object.fromEntries(given.filter(([key, value]) => keys[key]?.safeParse(value).success))]
   })
-  const rest = configSchema.safeParse(Object.fromEntries(tables))
+  const rest = configSchema.safeParse(Object.fromEntries(usable))
   return rest.success ? rest.data : configSchema.parse({})
 }
 

@@ -1,5 +1,5 @@
 import { createConnection } from 'node:net'
-import { z } from 'zod'
+import * as z from 'zod/mini'
 import { knowledgeSchema } from './knowledge-schema.ts'
 import { instanceFile } from './namespace.ts'
 
@@ -13,7 +13,7 @@ export const daemonReportSchema = z.object({
   passes: z.number(),
   changes: z.number(),
   /** ISO 8601, and the `ip` command. */
-  lastChange: z.object({ at: z.string(), command: z.string(), cause: z.string() }).optional(),
+  lastChange: z.optional(z.object({ at: z.string(), command: z.string(), cause: z.string() })),
   contested: z.array(z.object({ object: z.string(), by: z.string(), repairs: z.number() })),
   tables: z.array(z.object({ linkIndex: z.number(), mac: z.string(), table: z.number() })),
   knowledge: knowledgeSchema,

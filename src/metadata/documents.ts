@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod/mini'
 import { canonicalAddress, type Family, familyOf } from '../state/ip.ts'
 import { type Prefix, parsePrefix } from '../state/prefix.ts'
 
@@ -18,27 +18,29 @@ export type Leaf =
   | 'vpc-ipv4-cidr-blocks'
   | 'vpc-ipv6-cidr-blocks'
 
-export type Schema<T> = z.ZodType<T>
+export type Schema<T> = z.ZodMiniType<T>
 
 /** Lines of a listing, without the blank ones. */
-const lines = z.string().transform((text) =>
+const lines = (text: string): string[] =>
   text
     .split('\n')
     .map((line) => line.trim())
-    .filter((line) => line !== ''),
-)
+    .filter((line) => line !== '')
 
 const list = <T>(item: (line: string) => T | undefined, what: string) =>
-  lines.transform((texts, context) =>
-    texts.length === 0
-      ? fail(context, `an empty list of ${what}`)
-      : texts.map((text) => item(text) ?? fail(context, `"${text.slice(0, 60)}" is none of ${what}`)),
+  z.pipe(
+    z.string(),
+    z.transform((text, context) => {
+      const fail = (message: string): never => {
+        context.issues.push({ code: 'custom', message, input: text })
+        return z.NEVER
+      }
+      const texts = lines(text)
+      return texts.length === 0
+        ? fail(`an empty list of ${what}`)
+        : texts.map((line) => item(line) ?? fail(`"${line.slice(0, 60)}" is none of ${what}`))
+    }),
   )
-
-function fail(context: z.RefinementCtx, message: string): never {
-  context.addIssue({ code: 'custom', message })
-  return z.NEVER
-}
 
 const address = (family: Family) => (text: string) => {
   const canonical = canonicalAddress(text)
@@ -53,17 +55,16 @@ const block = (family: Family, length?: number) => (text: string) => {
 }
 
 const integer = (largest: number) =>
-  z
-    .string()
-    .trim()
-    .regex(/^\d{1,4}$/, 'no number')
-    .transform(Number)
-    .refine((value) => value <= largest, `a number above ${largest}`)
+  z.pipe(
+    z.string().check(z.trim(), z.regex(/^\d{1,4}$/, 'no number')),
+    z.pipe(z.transform(Number), z.number().check(z.maximum(largest, `a number above ${largest}`))),
+  )
 
 const macPattern = /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/
 const macText = (text: string) => (macPattern.test(text.toLowerCase()) ? text.toLowerCase() : undefined)
 
-const text = (pattern: RegExp, what: string) => z.string().trim().toLowerCase().regex(pattern, `no ${what}`)
+const text = (pattern: RegExp, what: string) =>
+  z.string().check(z.trim(), z.toLowerCase(), z.regex(pattern, `no ${what}`))
 
 /** The instance's own documents. */
 export const primaryMacDocument = text(macPattern, 'MAC address')

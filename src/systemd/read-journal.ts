@@ -2,14 +2,14 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
-import { z } from 'zod'
+import * as z from 'zod/mini'
 import { ExitError, exit } from '../exit.ts'
 
 /** CAP_NET_ADMIN as a bit of the sender's capabilities, which journald itself adds to every record. */
 const capNetAdmin = 1n << 12n
 
 /** Text as it is; journalctl writes bytes that are no text as numbers, and repeated fields as lists. */
-const fieldSchema = z.unknown().transform((value) => (typeof value === 'string' ? value : undefined))
+const fieldSchema = z.transform((value) => (typeof value === 'string' ? value : undefined))
 const recordSchema = z.record(z.string(), fieldSchema)
 export type JournalRecord = z.infer<typeof recordSchema>
 
