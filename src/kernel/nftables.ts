@@ -7,6 +7,7 @@ import { NETLINK_PROTOCOL, NetlinkSocket } from '../netlink/socket.ts'
 import { NftError, openNftLibrary } from '../nftables/library.ts'
 import { parseListing } from '../nftables/listing.ts'
 import { type MarkingSight, type MarkTable, type MarkUse, markTableName, markTableText } from '../state/marking.ts'
+import { legacyMarkUses } from './legacy-tables.ts'
 import type { ChangeResult, Hint } from './port.ts'
 
 /** Bytes of events that may wait: a transaction of kube-proxy has thousands. */
@@ -37,6 +38,7 @@ export class Nftables {
   #table: { readonly seen: MarkTable | undefined } | undefined
   #uses: { readonly seen: readonly MarkUse[]; readonly until: number } | undefined
   #usesTouched = false
+  #legacyUses: readonly MarkUse[] = []
   /** Events were lost, and the queue has not been empty since: the kernel drops more of them without a word. */
   #congested = false
   #later: NodeJS.Timeout | undefined
@@ -58,10 +60,12 @@ export class Nftables {
     try {
       if (thorough) {
         this.#table = undefined
+        // Nothing tells when they change.
+        this.#legacyUses = legacyMarkUses()
       }
       this.#table ??= { seen: this.#readTable() }
       const table = this.#table.seen
-      return { ...(table ? { table } : {}), uses: this.#markUses(thorough) }
+      return { ...(table ? { table } : {}), uses: this.#markUses(thorough), legacyUses: this.#legacyUses }
     } catch (error) {
       const unavailable = explain(error)
       if (unavailable.blind) this.#lookAgainIn(RETRY)

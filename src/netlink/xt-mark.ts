@@ -17,8 +17,12 @@ export function bitsTouched({ kind, name, info }: XtPart): number {
   if (kind === 'match') {
     return name === 'mark' || name === 'connmark' ? word(1) : 0
   }
-  if (name === 'MARK') {
+  // TPROXY (linux/netfilter/xt_TPROXY.h) begins with mask and value as MARK does.
+  if (name === 'MARK' || name === 'TPROXY') {
     return (word(0) | word(1)) >>> 0
+  }
+  if (name === 'HMARK') {
+    return 0xffffffff
   }
   if (name === 'CONNMARK') {
     const copied = info[12] === CONNMARK_SET ? 0 : word(2)

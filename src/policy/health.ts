@@ -46,7 +46,9 @@ export function problems({ snapshot, desired, outcomes, refusals }: Evidence, se
     ...conflicts(snapshot, desired, settings).map(
       ({ object, problem, remedy }): Problem => ({ severity: 'warning', problem: `${object}: ${problem}`, remedy }),
     ),
-    ...desired.marking.refused.map((refused): Problem => ({ severity: 'error', ...refused })),
+    ...[...desired.marking.refused, ...desired.marking.disputed].map(
+      (trouble): Problem => ({ severity: 'error', ...trouble }),
+    ),
     ...blindness(snapshot),
     ...settings.knowledge.troubles,
     ...differences(snapshot, desired, settings).flatMap((difference) =>

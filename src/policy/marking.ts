@@ -1,9 +1,10 @@
 import { linkWord } from '../state/link.ts'
-import { bitsOf, deposit, gather, hex, type MarkingSight, type MarkTable } from '../state/marking.ts'
+import { bitsOf, deposit, gather, hex, type MarkingSight, type MarkTable, type MarkUse } from '../state/marking.ts'
 import { table } from '../state/route.ts'
 import { formatRule, type Rule } from '../state/rule.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import type { Eni } from './enis.ts'
+import { enumerate } from './enumerate.ts'
 import { type EniMarks, markTable } from './mark-table.ts'
 import { isOurRule } from './ownership.ts'
 import { defaultLength } from './routes.ts'
@@ -18,9 +19,11 @@ export interface Marking {
   readonly links: ReadonlyMap<number, number>
   /** Why there is nothing of all that although the configuration asks for it. */
   readonly refused: readonly { readonly problem: string; readonly remedy: string }[]
+  /** What goes wrong with it although it is there. */
+  readonly disputed: readonly { readonly problem: string; readonly remedy: string }[]
 }
 
-export const noMarking: Marking = { rules: [], links: new Map(), refused: [] }
+export const noMarking: Marking = { rules: [], links: new Map(), refused: [], disputed: [] }
 
 /** An ENI with a table, and the families in which it has an address. */
 interface Marked {
@@ -60,6 +63,7 @@ export function desiredMarking(snapshot: Snapshot, plans: readonly Marked[], set
     ),
     links: new Map(enis.map(({ eni }) => [eni.link.index, settings.numbers.protocol])),
     refused,
+    disputed: legacyBits(snapshot, mask, settings),
   }
 }
 
@@ -170,31 +174,46 @@ const strangeNames = (enis: readonly Marked[]): Refusal[] =>
 
 /** Others that compare or change bits of the mask: both would break the other. */
 function takenBits(snapshot: Snapshot, mask: number, settings: Settings): Refusal[] {
-  const uses = [
-    ...snapshot.rules
-      .filter((rule) => markBits(rule) !== 0 && !isOurRule(settings, rule))
-      .map((rule) => ({ where: `ip ${rule.family === 6 ? '-6 ' : ''}rule ${formatRule(rule)}`, bits: markBits(rule) })),
-    ...(snapshot.marking?.uses ?? []),
-  ]
+  const uses = visibleUses(snapshot, settings)
+  return inUse(uses, mask).map((rivals) => ({
+    problem: `published container ports are not served: bits of the mark ${hex(mask)} are in use by ${rivals}`,
+    remedy: otherBits([...uses, ...(snapshot.marking?.legacyUses ?? [])], mask),
+  }))
+}
+
+/**
+ * iptables-legacy's rules that do so. Root alone sees them: the daemon, which need not be root, can't decide by them, and
+ * everybody is to decide alike.
+ */
+function legacyBits(snapshot: Snapshot, mask: number, settings: Settings): Refusal[] {
+  const { legacyUses = [] } = snapshot.marking ?? {}
+  return inUse(legacyUses, mask).map((rivals) => ({
+    problem: `replies of published container ports may go astray: bits of the mark ${hex(mask)} are in use by ${rivals}`,
+    remedy: otherBits([...visibleUses(snapshot, settings), ...legacyUses], mask),
+  }))
+}
+
+const visibleUses = (snapshot: Snapshot, settings: Settings): MarkUse[] => [
+  ...snapshot.rules
+    .filter((rule) => markBits(rule) !== 0 && !isOurRule(settings, rule))
+    .map((rule) => ({ where: `ip ${rule.family === 6 ? '-6 ' : ''}rule ${formatRule(rule)}`, bits: markBits(rule) })),
+  ...(snapshot.marking?.uses ?? []),
+]
+
+/** Those of the users that meet the mask, in one text, where there are any. */
+function inUse(uses: readonly MarkUse[], mask: number): string[] {
   const rivals = uses.filter(({ bits }) => (bits & mask) !== 0)
-  if (rivals.length === 0) {
-    return []
-  }
-  const named = rivals.slice(0, 3).map(({ where, bits }) => `${where} (${hex(bits)})`)
-  const more = rivals.length > 3 ? ` and ${rivals.length - 3} more` : ''
+  return rivals.length === 0 ? [] : [enumerate(rivals.map(({ where, bits }) => `${where} (${hex(bits)})`))]
+}
+
+/** Bits that nobody uses, as many as the mask has. */
+function otherBits(uses: readonly MarkUse[], mask: number): string {
   const free = bitsOf(~uses.reduce((all, { bits }) => all | bits, 0))
     .reverse()
     .slice(0, bitsOf(mask).length)
-  const elsewhere =
-    free.length < bitsOf(mask).length
-      ? 'let their rules name a mask (fwmark 0x1/0xff, --set-xmark 0x1/0xff, meta mark & 0xff): they take every bit'
-      : `set routing.container-mark-mask = ${hex(free.reduce((sum, bit) => sum + bit, 0))}, which nobody uses here`
-  return [
-    {
-      problem: `published container ports are not served: bits of the mark ${hex(mask)} are in use by ${named.join(', ')}${more}`,
-      remedy: elsewhere,
-    },
-  ]
+  return free.length < bitsOf(mask).length
+    ? 'let their rules name a mask (fwmark 0x1/0xff, --set-xmark 0x1/0xff, meta mark & 0xff): they take every bit'
+    : `set routing.container-mark-mask = ${hex(free.reduce((sum, bit) => sum + bit, 0))}, which nobody uses here`
 }
 
 /** A mark without a mask is compared in every bit; mark 0 without one not at all. */

@@ -25,6 +25,8 @@ export interface MarkingSight {
     readonly blind: boolean
   }
   readonly uses: readonly MarkUse[]
+  /** Those of iptables-legacy, where they may be read: a daemon that is not root sees none. */
+  readonly legacyUses?: readonly MarkUse[]
 }
 
 /** Everything of the table that decides about packets. */

@@ -182,6 +182,41 @@ describe('marks', () => {
     expect((await cli(vpc, ['check'], other)).stdout.includes('are in use by')).toBe(!free)
   })
 
+  test.for([
+    'iptables-legacy -t mangle -A FORWARD -j MARK --set-xmark 0x40000000/0x40000000',
+    'iptables-legacy -t raw -A PREROUTING -m mark --mark 0x1 -j DROP',
+    'ip6tables-legacy -t mangle -A PREROUTING -p tcp -m tcp --dport 80 -j CONNMARK --restore-mark --nfmask 0x1000000 --ctmask 0x1000000',
+    'iptables-legacy -t mangle -A PREROUTING -p tcp -j TPROXY --on-port 80 --tproxy-mark 0x2000000/0x2000000',
+  ])('are served but complained of where %s uses their bits', async (command, { vpc }) => {
+    await vpc.attach(eth0)
+    await vpc.attach(eth1)
+    await startDaemon(vpc, connmark)
+    const names = () => vpc.instance.exec('sh', ['-c', 'cat /proc/net/ip_tables_names /proc/net/ip6_tables_names'])
+    expect(await cli(vpc, ['check'], connmark)).toMatchObject({ code: 0 })
+    expect(await names(), 'to ask makes no table').toBe('')
+    const [file, ...args] = command.split(' ') as [string, ...string[]]
+    await vpc.instance.exec(file, args)
+    const { code, stdout } = await cli(vpc, ['check'], connmark)
+    expect({ code, stdout }).toMatchObject({ code: 1 })
+    expect(stdout).toMatch(
+      /replies of published container ports may go astray: .* in use by iptables-legacy: ip6? (mangle|raw) \(0x/,
+    )
+    expect(await tables(vpc)).toContain('table inet eni-routed')
+    const other = await cli(vpc, ['check'], `${connmark}container-mark-mask = 0x00fe0000\n`)
+    expect(other.stdout.includes('may go astray')).toBe(command.includes('--mark 0x1 '))
+  })
+
+  test('are served without a word beside rules of iptables-legacy that use other bits', async ({ vpc }) => {
+    await vpc.attach(eth0)
+    await vpc.attach(eth1)
+    for (const command of ['iptables-legacy', 'ip6tables-legacy']) {
+      await vpc.instance.exec(command, ['-t', 'mangle', '-A', 'FORWARD', '-j', 'MARK', '--set-xmark', '0x200/0x200'])
+      await vpc.instance.exec(command, ['-A', 'FORWARD', '-m', 'mark', '--mark', '0x4000/0x4000', '-j', 'ACCEPT'])
+    }
+    await startDaemon(vpc, connmark)
+    expect(await cli(vpc, ['check'], connmark)).toMatchObject({ code: 0 })
+  })
+
   test.for(['MARK --set-xmark 0x200/0x200', 'CONNMARK --set-xmark 0x1/0x1'])(
     'leave %s of iptables alone',
     async (target, { vpc }) => {
