@@ -14,7 +14,7 @@ export const defaults: Config = {
     'on-stop': 'keep',
   },
   addresses: { mode: 'observe' },
-  metadata: { mode: 'auto', endpoint: 'http://169.254.169.254', refresh: 300 },
+  metadata: { mode: 'auto', endpoint: 'http://169.254.169.254', refresh: 'auto' },
   log: { level: 'info' },
   metrics: { textfile: '', socket: '' },
 }

@@ -77,6 +77,12 @@ const prefixes = z.array(
 
 const httpEndpoint = z.url({ protocol: /^http$/, error: 'must be an http:// address' })
 
+const refreshForm = 'must be "auto" or an integer from 10 to 86400'
+const refresh = z.union(
+  [z.literal('auto'), z.int(refreshForm).check(z.minimum(10, refreshForm), z.maximum(86_400, refreshForm))],
+  refreshForm,
+)
+
 const textfile = matching(
   /^$|^\/.*[^/]\.prom$/,
   'must be an absolute path that ends in .prom, since the node exporter reads no others, or "" for none',
@@ -120,7 +126,7 @@ export const tables = {
   metadata: z.strictObject({
     mode: z._default(choice(['auto', 'off', 'required']), 'auto'),
     endpoint: z._default(httpEndpoint, 'http://169.254.169.254'),
-    refresh: z._default(integer(10, 86_400), 300),
+    refresh: z._default(refresh, 'auto'),
   }),
   log: z.strictObject({ level: z._default(choice(['debug', 'info', 'warn', 'error']), 'info') }),
   metrics: z.strictObject({ textfile: z._default(textfile, ''), socket: z._default(socket, '') }),

@@ -34,11 +34,20 @@ export interface ClientOptions {
   readonly now?: () => number
 }
 
-/** An IMDSv2 client: a session token first, renewed before it ends or when it is refused; then documents. */
+interface Session {
+  readonly endpoint: string
+  readonly token: Token
+}
+
+/**
+ * An IMDSv2 client: a session token first, renewed before it ends or when it is refused; then documents. Several questions
+ * at a time share one token, and one request for it.
+ */
 export class Imds implements MetadataClient {
   readonly #options: Required<ClientOptions>
   readonly #abort = new AbortController()
-  #session: { readonly endpoint: string; readonly token: Token } | undefined
+  #session: Session | undefined
+  #opening: Promise<Session> | undefined
 
   constructor(options: ClientOptions) {
     this.#options = { onRequest: () => {}, pace: async () => {}, now: () => performance.now(), ...options }
@@ -46,9 +55,10 @@ export class Imds implements MetadataClient {
 
   async get(path: string): Promise<Answer> {
     try {
-      const reply = await this.#getOnce(path)
+      const session = await this.#openSession()
+      const reply = await this.#ask(session, path)
       // The token ended before its time: the service was restarted. Once; the next 401 is a failure.
-      return judge(reply.status === 401 ? await this.#getAnew(path) : reply)
+      return judge(reply.status === 401 ? await this.#ask(await this.#renew(session), path) : reply)
     } catch (error) {
       return this.#failed(error as Error)
     }
@@ -58,13 +68,7 @@ export class Imds implements MetadataClient {
     this.#abort.abort()
   }
 
-  #getAnew(path: string): Promise<Reply> {
-    this.#session = undefined
-    return this.#getOnce(path)
-  }
-
-  async #getOnce(path: string): Promise<Reply> {
-    const { endpoint, token } = await this.#openSession()
+  #ask({ endpoint, token }: Session, path: string): Promise<Reply> {
     return this.#call({
       method: 'GET',
       endpoint,
@@ -73,15 +77,27 @@ export class Imds implements MetadataClient {
     })
   }
 
-  async #openSession() {
-    if (!this.#session || this.#session.token.endsAt <= this.#options.now()) {
-      this.#session = await this.#newSession()
+  /** Another one than that which was refused; somebody who asks at the same time may have it already. */
+  #renew(refused: Session): Promise<Session> {
+    if (this.#session === refused) {
+      this.#session = undefined
     }
+    return this.#openSession()
+  }
+
+  async #openSession(): Promise<Session> {
+    if (this.#session && this.#session.token.endsAt > this.#options.now()) {
+      return this.#session
+    }
+    this.#opening ??= this.#newSession().finally(() => {
+      this.#opening = undefined
+    })
+    this.#session = await this.#opening
     return this.#session
   }
 
   /** The first endpoint that gives a token. An instance has the IPv6 one only where that was switched on. */
-  async #newSession() {
+  async #newSession(): Promise<Session> {
     let failure: unknown
     for (const endpoint of this.#options.endpoints) {
       try {

@@ -71,6 +71,12 @@ export const primaryMacDocument = text(macPattern, 'MAC address')
 /** The MACs of its ENIs, each with a slash behind it. */
 export const macsDocument = list((line) => macText(line.replace(/\/$/, '')), 'MAC addresses')
 
+/** The folder of one ENI: the names of the documents that there are. What is absent of them needs no question. */
+export const folderDocument = list(
+  (line) => (/^[\w.-]{1,64}$/.test(line.replace(/\/$/, '')) ? line.replace(/\/$/, '') : undefined),
+  'names of documents',
+)
+
 /**
  * The documents of one ENI, under network/interfaces/macs/MAC/, in the order in which they are asked for: what brings a
  * bare ENI up comes first. (EC2 user guide, "Instance metadata categories".)

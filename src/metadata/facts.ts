@@ -50,6 +50,20 @@ function put(facts: EniFacts, place: Place, value: LeafValue): EniFacts {
   return { ...facts, [field]: [...others, ...(value as readonly Prefix[])] }
 }
 
+/** Nothing is in the list any more: its document is gone, and that is certain. */
+export function vanish(facts: Facts, mac: string, leaf: Leaf): Facts {
+  const [told, place] = [facts.get(mac), places[leaf]]
+  if (!told || !('family' in place)) {
+    return facts
+  }
+  const { field, family } = place
+  const less =
+    field === 'addresses'
+      ? { addresses: { ...told.addresses, [family]: { latest: [], before: [] } } }
+      : { [field]: told[field].filter(({ address }) => familyOf(address) !== family) }
+  return new Map([...facts, [mac, { ...told, ...less }]])
+}
+
 /** Addresses and prefixes move from one ENI to another, and the documents of the one that lost them may lag. */
 function without(facts: EniFacts, place: Place, value: LeafValue): EniFacts {
   if (place.field === 'delegated') {
@@ -80,6 +94,14 @@ function isKnown(facts: EniFacts, leaf: Leaf): boolean {
     : has(facts[place.field], place.family)
 }
 
+/** Does the document list anything, by what was learned of it? */
+export function isListed(facts: EniFacts, leaf: Leaf): boolean {
+  const place = places[leaf]
+  return 'family' in place && place.field === 'addresses'
+    ? (facts.addresses[place.family]?.latest.length ?? 0) > 0
+    : isKnown(facts, leaf)
+}
+
 /** The documents that have still to be learned. A device number that can't be true is none. */
 export function unknownLeaves(facts: EniFacts | undefined, primaryMac: string | undefined): Leaf[] {
   const present = facts ?? emptyFacts('')
@@ -95,9 +117,11 @@ const hasNumbers = (facts: EniFacts, primaryMac: string | undefined): boolean =>
 export const isWhole = (facts: EniFacts | undefined, primaryMac: string | undefined): boolean =>
   facts?.id !== undefined && hasNumbers(facts, primaryMac) && hasAddresses(facts)
 
-/** Does the latest document lack an address that the one before it had? It may be a slip: a second one has to say so. */
-export const isShrunk = ({ addresses }: EniFacts): boolean =>
-  families.some((family) => {
-    const listed = addresses[family]
-    return listed?.before?.some((address) => !listed.latest.includes(address)) ?? false
-  })
+/** Lists whose latest document lacks an address that the one before it had. It may be a slip: a second one has to say so. */
+export const shrunkLists = ({ addresses }: EniFacts): Leaf[] =>
+  families
+    .filter((family) => {
+      const listed = addresses[family]
+      return listed?.before?.some((address) => !listed.latest.includes(address)) ?? false
+    })
+    .map((family) => (family === 4 ? 'local-ipv4s' : 'ipv6s'))

@@ -32,5 +32,11 @@ export function openSource(
       if (wait > 0) await sleep(wait)
     },
   })
-  return new MetadataSource({ ...callbacks, client, log, refresh: refresh * 1000, required: mode === 'required' })
+  return new MetadataSource({
+    ...callbacks,
+    client,
+    log,
+    refresh: refresh === 'auto' ? refresh : refresh * 1000,
+    required: mode === 'required',
+  })
 }

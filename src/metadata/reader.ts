@@ -1,6 +1,15 @@
 import type { Trouble } from '../policy/knowledge.ts'
 import type { Failure, MetadataClient } from './client.ts'
-import { type Leaf, type LeafValue, leaves, macsDocument, primaryMacDocument, read, type Schema } from './documents.ts'
+import {
+  folderDocument,
+  type Leaf,
+  type LeafValue,
+  leaves,
+  macsDocument,
+  primaryMacDocument,
+  read,
+  type Schema,
+} from './documents.ts'
 import type { Unusable } from './service.ts'
 
 const interfaces = 'network/interfaces/macs/'
@@ -45,6 +54,12 @@ export class Reader {
   /** The MACs of the instance's ENIs. @throws {Broken} */
   macs(): Promise<readonly string[] | undefined> {
     return this.#document(interfaces, macsDocument)
+  }
+
+  /** The names of the documents of an ENI. @throws {Broken} */
+  async folder(mac: string): Promise<ReadonlySet<string> | undefined> {
+    const names = await this.#document(`${interfaces}${mac}/`, folderDocument)
+    return names && new Set(names)
   }
 
   /** @throws {Broken} */

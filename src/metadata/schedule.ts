@@ -1,20 +1,29 @@
 import type { Leaf } from './documents.ts'
 
 /*
- * When to ask again. Pure: attempts are counted from 0, chance is a number from 0 to 1, results are ms.
+ * When to ask again, and what. Pure: attempts are counted from 0, chance is a number from 0 to 1, results are ms.
  */
+
+/** A document of an ENI, or the folder that they lie in: it names those that there are. */
+export type Question = Leaf | 'folder'
 
 /** Doubles from `first` up to `longest`; the whole is scattered over its upper half, so that hosts do not ask in step. */
 const exponential = (attempt: number, first: number, longest: number, chance: number): number =>
-  Math.min(longest, first * 2 ** Math.min(attempt, 30)) * (0.5 + chance / 2)
+  Math.min(longest, first * 2 ** Math.max(0, Math.min(attempt, 30))) * (0.5 + chance / 2)
 
-/** The service fails: 503, time-outs, resets. With somebody waiting for it, it is asked at least every second. */
+/** Failures that a waiting ENI meets with the shortest pause: with a third of 503 one in 1,400 questions fails so often. */
+const steadfast = 6
+
+/**
+ * The service fails: 503, 401, time-outs, resets. While an ENI waits for its addresses the pause is short and never longer
+ * than 200 ms: of what was asked only those questions are asked again that were not answered.
+ */
 export const afterFailure = (attempt: number, urgent: boolean, chance: number): number =>
-  exponential(attempt, 50, urgent ? 1_000 : 60_000, chance)
+  urgent ? exponential(attempt - steadfast, 10, 200, chance) : exponential(attempt, 50, 60_000, chance)
 
 /** Nobody listens there. A link or an address that comes ends the wait early. */
-export const afterSilence = (attempt: number, refresh: number, chance: number): number =>
-  exponential(attempt, 1_000, refresh, chance)
+export const afterSilence = (attempt: number, urgent: boolean, refresh: number, chance: number): number =>
+  exponential(attempt, 1_000, urgent ? 1_000 : refresh, chance)
 
 /**
  * The documents of an ENI are not there, or not whole; they come 3 to 60 s after the ENI. An ENI that waits for its
@@ -29,28 +38,44 @@ export const urgentFor = 600_000
 /** ms from whole documents to a second look for what was not in them: they come piece by piece. */
 export const settling = 15_000
 
+/** ms from one refresh to the next, or `auto`. */
+export type Refresh = number | 'auto'
+
+/** ms that `auto` means. */
+export const usualRefresh = 300_000
+
+/** The refresh of one ENI. Two lists to read at each one make the requests of one list at half of its pace. */
+export const refreshOf = (refresh: Refresh, listsEachTime: number): number =>
+  refresh === 'auto' ? usualRefresh * Math.max(1, listsEachTime) : refresh
+
 /** ms to the next look at documents that are whole: the refresh, or up to a tenth less. */
 export const nextRefresh = (refresh: number, chance: number): number => refresh * (1 - chance / 10)
 
-/** ms from a document that lacks an address to the one that may confirm it. */
-export const confirmation = 2_000
+/** ms from a document that lacks an address to the one that may confirm it; doubles while there is no such document. */
+export const confirmation = (attempt: number, refresh: number): number => Math.min(refresh, 2_000 * 2 ** attempt)
 
-/** The refreshes after which documents that change seldom are read again in mode "imds". */
-const seldom = 24
+/** ms from a folder that lacks a list to the one that may confirm it: the service may have a bad moment. */
+export const absenceConfirmation = 60_000
 
-/**
- * What to ask about an ENI at its n-th refresh. One document at a time, in turn: 12 requests an hour and ENI; among them
- * what every ENI should have and this one has not (`missing`). Where this
- * program gives the ENI its addresses, they are what counts, and are read at every refresh.
- */
-export function refreshLeaves(
-  round: number,
-  { adopted, hasIpv6, missing }: { adopted: boolean; hasIpv6: boolean; missing: readonly Leaf[] },
-): readonly Leaf[] {
-  const changing: readonly Leaf[] = ['local-ipv4s', 'ipv4-prefix', 'ipv6s', 'ipv6-prefix']
-  const inTurn = [...changing, ...missing.filter((leaf) => !changing.includes(leaf))]
-  if (!adopted) {
-    return inTurn.slice(round % inTurn.length, (round % inTurn.length) + 1)
-  }
-  return round % seldom === seldom - 1 ? inTurn : hasIpv6 ? ['local-ipv4s', 'ipv6s'] : ['local-ipv4s']
+/** One request in so many is for what changes seldom, where the addresses are read at every refresh. */
+const seldom = 10
+
+export const addressLists: readonly Leaf[] = ['local-ipv4s', 'ipv6s']
+/** Documents that change in the life of an ENI. */
+export const lists: readonly Leaf[] = ['local-ipv4s', 'ipv4-prefix', 'ipv6s', 'ipv6-prefix']
+
+/** What a refresh may ask of one ENI. */
+export interface Choice {
+  /** Lists that are read every time: those of the addresses that this program gives. */
+  readonly eachTime: readonly Leaf[]
+  /** What is read in turn beside them. */
+  readonly inTurn: readonly Question[]
+}
+
+/** What to ask at the n-th refresh: one document at a time, in turn. */
+export function refreshQuestions(round: number, { eachTime, inTurn }: Choice): readonly Question[] {
+  const every = eachTime.length === 0 ? 1 : Math.ceil(seldom / eachTime.length)
+  const turn = Math.floor(round / every)
+  const due = round % every === every - 1 ? inTurn[turn % inTurn.length] : undefined
+  return due === undefined ? eachTime : [...eachTime, due]
 }

@@ -63,7 +63,7 @@ export class Service {
     this.resumeAt =
       now +
       (answer.reason === 'unreachable'
-        ? afterSilence(this.#silences++, refresh, chance)
+        ? afterSilence(this.#silences++, urgent, refresh, chance)
         : afterFailure(this.#failures++, urgent, chance))
     return this.#complain(answer.problem)
   }

@@ -3,10 +3,11 @@ import { type EniFacts, type Knowledge, numbersOf } from '../policy/knowledge.ts
 import { formatPrefix } from '../state/prefix.ts'
 import type { Failure, MetadataClient } from './client.ts'
 import type { Leaf, LeafValue } from './documents.ts'
-import { type Facts, learn } from './facts.ts'
+import { type Facts, learn, vanish } from './facts.ts'
 import { Broken, Reader } from './reader.ts'
+import { type Question, type Refresh, refreshOf } from './schedule.ts'
 import { Service } from './service.ts'
-import { Subject } from './subject.ts'
+import { type Moment, Subject } from './subject.ts'
 import type { Watched } from './watched.ts'
 
 export interface SourceOptions {
@@ -15,7 +16,7 @@ export interface SourceOptions {
   /** Is called whenever something new is known. */
   readonly onNews: (what: string) => void
   /** ms from one look at whole documents to the next. */
-  readonly refresh: number
+  readonly refresh: Refresh
   /** Silence of the service is an error. */
   readonly required: boolean
   /** What was learned before from another endpoint. */
@@ -30,7 +31,7 @@ export interface SourceOptions {
 
 /**
  * Learns from the metadata service what it tells of the links that are there, and keeps it while they live. Asks only
- * while something is unknown, and at long intervals; one question at a time.
+ * while something is unknown, and at long intervals; one question at a time, but for an ENI that waits for the answers.
  */
 export class MetadataSource {
   readonly #options: SourceOptions
@@ -47,7 +48,7 @@ export class MetadataSource {
   constructor(options: SourceOptions) {
     this.#options = options
     this.#chance = options.chance ?? Math.random
-    this.#service = new Service(options)
+    this.#service = new Service({ ...options, refresh: refreshOf(options.refresh, 1) })
     this.#reader = new Reader({
       client: options.client,
       onAnswer: () => this.#service.answered(),
@@ -152,7 +153,9 @@ export class MetadataSource {
 
   /** @throws {Broken} where the service fails: the rest can wait */
   async #ask(): Promise<void> {
-    const due = [...this.#subjects.values()].filter(({ dueAt }) => dueAt <= performance.now())
+    const now = performance.now()
+    const waiting = (subject: Subject) => Number(!subject.isUrgent(now))
+    const due = [...this.#subjects.values()].filter(({ dueAt }) => dueAt <= now).sort((a, b) => waiting(a) - waiting(b))
     if (due.some(({ arriving }) => arriving)) {
       this.#primaryMac ??= await this.#reader.primaryMac()
     }
@@ -166,71 +169,84 @@ export class MetadataSource {
       if (subject.listed) {
         await this.#visit(subject)
       } else {
-        subject.absent(this.#facts, performance.now(), this.#options.refresh, this.#chance())
+        subject.absent(this.#moment())
       }
+    }
+  }
+
+  #moment(): Moment {
+    const { refresh } = this.#options
+    return {
+      facts: this.#facts,
+      primaryMac: this.#primaryMac,
+      now: performance.now(),
+      chance: this.#chance(),
+      refresh,
     }
   }
 
   /** @throws {Broken} */
   async #visit(subject: Subject): Promise<void> {
-    const learned: Leaf[] = []
     try {
-      await this.#askLeaves(subject, learned)
+      for (let wave = subject.next(this.#moment()); wave.length > 0; wave = subject.next(this.#moment())) {
+        await this.#askAll(subject, wave)
+        if (this.#isGone(subject)) {
+          return
+        }
+        this.#announce(subject, false)
+      }
     } finally {
-      this.#announce(subject, learned.splice(0))
+      this.#announce(subject, true)
     }
-  }
-
-  async #askLeaves(subject: Subject, news: Leaf[]): Promise<void> {
-    const { mac } = subject.watched
-    let learned = false
-    for (const leaf of subject.leaves(this.#facts, this.#primaryMac)) {
-      const value = await this.#reader.leaf(mac, leaf)
-      if (this.#stopped || this.#subjects.get(mac) !== subject) {
-        return
-      }
-      subject.answered(leaf)
-      if (value !== undefined && this.#learn(mac, leaf, value)) {
-        learned = true
-        news.push(leaf)
-      }
-      // A bare ENI goes up with the first news, and its table's number is chosen then.
-      if (leaf === 'network-card') {
-        this.#announce(subject, news.splice(0))
-      }
-      // Both lists of addresses are absent: the documents are not there yet.
-      if (leaf === 'ipv6s' && !this.#hasAddresses(mac)) {
-        break
-      }
-    }
-    this.#conclude(subject, learned)
-  }
-
-  #announce({ watched: { name } }: Subject, leaves: readonly Leaf[]): void {
-    if (leaves.length > 0 && !this.#stopped) {
-      this.#options.onNews(`the metadata told ${leaves.join(', ')} of ${name}`)
-    }
-  }
-
-  #conclude(subject: Subject, learned: boolean): void {
-    const { refresh } = this.#options
-    if (subject.visited(this.#facts, this.#primaryMac, learned, performance.now(), refresh, this.#chance())) {
+    if (subject.visited(this.#moment())) {
       this.#tell(subject)
     }
   }
 
-  #hasAddresses(mac: string): boolean {
-    const facts = this.#facts.get(mac)
-    return facts !== undefined && Object.keys(facts.addresses).length > 0
+  /** Every answer counts, whatever becomes of the other questions. @throws {Broken} */
+  async #askAll(subject: Subject, wave: readonly Question[]): Promise<void> {
+    const outcomes = await Promise.allSettled(wave.map((question) => this.#askOne(subject, question)))
+    const failure = outcomes.find((outcome) => outcome.status === 'rejected')
+    if (failure) {
+      throw failure.reason
+    }
+  }
+
+  /** @throws {Broken} */
+  async #askOne(subject: Subject, question: Question): Promise<void> {
+    const { mac } = subject.watched
+    if (question === 'folder') {
+      const names = await this.#reader.folder(mac)
+      const gone = this.#isGone(subject) ? [] : subject.folderAnswered(names, this.#facts, performance.now())
+      for (const leaf of gone) this.#facts = vanish(this.#facts, mac, leaf)
+      return
+    }
+    const value = await this.#reader.leaf(mac, question)
+    if (!this.#isGone(subject)) {
+      const isNew = value !== undefined && this.#learn(subject, question, value)
+      subject.answered(question, value !== undefined, isNew, performance.now())
+    }
+  }
+
+  /** The link went while its documents were asked for. */
+  #isGone(subject: Subject): boolean {
+    return this.#stopped || this.#subjects.get(subject.watched.mac) !== subject
+  }
+
+  #announce(subject: Subject, over: boolean): void {
+    const leaves = this.#isGone(subject) ? [] : subject.takeNews(this.#moment(), over)
+    if (leaves.length > 0) {
+      this.#options.onNews(`the metadata told ${leaves.join(', ')} of ${subject.watched.name}`)
+    }
   }
 
   /** Was it new? */
-  #learn(mac: string, leaf: Leaf, value: LeafValue): boolean {
+  #learn(subject: Subject, leaf: Leaf, value: LeafValue): boolean {
     const before = JSON.stringify([...this.#facts])
-    this.#facts = learn(this.#facts, mac, leaf, value)
+    this.#facts = learn(this.#facts, subject.watched.mac, leaf, value)
     const isNew = JSON.stringify([...this.#facts]) !== before
     for (const other of isNew ? this.#subjects.values() : []) {
-      other.confirm(this.#facts, performance.now())
+      if (other !== subject) other.confirm(this.#moment())
     }
     return isNew
   }
@@ -242,10 +258,10 @@ export class MetadataSource {
     }
     if (!(error instanceof Broken)) {
       this.#options.log.error({ event: 'metadata', err: error }, `reading the metadata failed: ${String(error)}`)
-      this.#service.resumeAt = now + this.#options.refresh
+      this.#service.resumeAt = now + refreshOf(this.#options.refresh, 1)
       return
     }
-    const urgent = [...this.#subjects.values()].some((subject) => subject.isUrgent(this.#facts, now))
+    const urgent = [...this.#subjects.values()].some((subject) => subject.isUrgent(now))
     if (this.#service.failed(error.answer, urgent, now, this.#chance())) {
       this.#options.onNews(error.message)
     }

@@ -1,7 +1,20 @@
-import { hasAddresses } from '../policy/knowledge.ts'
+import { type EniFacts, hasAddresses } from '../policy/knowledge.ts'
 import { type Leaf, leafNames } from './documents.ts'
-import { emptyFacts, type Facts, isShrunk, isWhole, unknownLeaves } from './facts.ts'
-import { afterAbsence, confirmation, nextRefresh, refreshLeaves, settling, urgentFor } from './schedule.ts'
+import { emptyFacts, type Facts, isListed, isWhole, shrunkLists, unknownLeaves } from './facts.ts'
+import {
+  absenceConfirmation,
+  addressLists,
+  afterAbsence,
+  confirmation,
+  lists,
+  nextRefresh,
+  type Question,
+  type Refresh,
+  refreshOf,
+  refreshQuestions,
+  settling,
+  urgentFor,
+} from './schedule.ts'
 import type { Watched } from './watched.ts'
 
 /** ms after which a link that is no ENI by itself is asked about no more. */
@@ -12,10 +25,31 @@ const doubtDelays = [0, 10_000, 60_000] as const
 /** ms between two such looks at least. */
 const shortestDoubt = 10_000
 
+/** What gives a bare ENI its addresses, and its table the number that belongs to it. */
+const vital: readonly Question[] = [
+  'local-ipv4s',
+  'ipv6s',
+  'subnet-ipv4-cidr-block',
+  'subnet-ipv6-cidr-blocks',
+  'device-number',
+  'network-card',
+]
+/** ms that the addresses of a bare ENI are held back for its numbers, where the service fails in between. */
+const longestHold = 100
+
 /** `arriving`: documents are missing; `settling`: a second look for what came last; `quiet`: only refreshed. */
 type Stage = 'arriving' | 'settling' | 'quiet'
 
-/** What is to be asked about one link, and when. Pure: clock (ms) and chance (0 to 1) come in as values. */
+/** What is known when something is decided; `now` in ms, `chance` a number from 0 to 1. */
+export interface Moment {
+  readonly facts: Facts
+  readonly primaryMac: string | undefined
+  readonly now: number
+  readonly chance: number
+  readonly refresh: Refresh
+}
+
+/** What is to be asked about one link, and when. Pure: clock and chance come in as values. */
 export class Subject {
   watched: Watched
   /** The listing of MACs has it. */
@@ -25,9 +59,24 @@ export class Subject {
   #since: number
   #attempts = 0
   #rounds = 0
-  /** Documents to ask for before all others: all of them at a reload, those to be confirmed. */
-  #queue: readonly Leaf[] = []
-  #answered = new Set<Leaf>()
+  /** Questions to ask before all others: everything at a reload, what is to be confirmed. */
+  #queue: readonly Question[] = []
+  /** This visit's: answered, and those with a document. A visit that a failure broke off goes on where it was. */
+  #answered = new Set<Question>()
+  #given = new Set<Leaf>()
+  /** Visits that were whole, since it was listed. */
+  #visits = 0
+  /** The names in its folder; undefined where none was told, or what it told was not true. */
+  #named: ReadonlySet<string> | undefined
+  /** Lists that the latest folder lacks, though they were there. */
+  #vanishing: ReadonlySet<Leaf> = new Set()
+  #confirmations = 0
+  /** What was learned and not told yet, and since when. */
+  #news: Leaf[] = []
+  #heldSince: number | undefined
+  #learned = false
+  /** The addresses of a bare ENI were told. */
+  #told = false
   /** Times that the lists were read again for the sake of one address, and when they are, or were, last. */
   #doubts = 0
   #doubtedAt = Number.NEGATIVE_INFINITY
@@ -44,9 +93,8 @@ export class Subject {
   }
 
   /** Does an ENI wait for what is asked about it? */
-  isUrgent(facts: Facts, now: number): boolean {
-    const told = facts.get(this.watched.mac)
-    return this.watched.bare && !(told && hasAddresses(told)) && now - this.#since < urgentFor
+  isUrgent(now: number): boolean {
+    return this.watched.bare && this.arriving && !this.#told && now - this.#since < urgentFor
   }
 
   /** The link as it is now; one that became bare is asked about at once. */
@@ -67,7 +115,7 @@ export class Subject {
     if (this.watched.unlisted.length === 0 || this.arriving || this.#queue.length > 0 || delay === undefined) {
       return
     }
-    this.#queue = ['local-ipv4s', 'ipv6s', 'ipv4-prefix', 'ipv6-prefix']
+    this.#queue = ['folder', ...lists]
     // Addresses that come and go without end are no reason to ask without end.
     this.dueAt = Math.max(now + delay, this.#doubtedAt + shortestDoubt)
     this.#doubtedAt = this.dueAt
@@ -76,80 +124,196 @@ export class Subject {
 
   /** Everything is to be read again. */
   reload(now: number): void {
-    this.#queue = this.listed ? leafNames : []
-    this.#answered.clear()
+    this.#queue = this.listed ? ['folder', ...leafNames] : []
+    this.#forgetVisit()
     this.#since = now
     this.#attempts = 0
     this.dueAt = now
   }
 
-  /** What is left to ask in this visit: one that a failure of the service broke off goes on where it was. */
-  leaves(facts: Facts, primaryMac: string | undefined): readonly Leaf[] {
-    return this.#agenda(facts, primaryMac).filter((leaf) => !this.#answered.has(leaf))
+  /**
+   * What to ask now, at once; nothing where the visit is over. One question after another, but for an ENI that waits: then
+   * all that its addresses and number take. A list of addresses that was not there yet is asked for alone.
+   */
+  next(moment: Moment): readonly Question[] {
+    const open = this.#open(moment)
+    if (!this.isUrgent(moment.now)) {
+      return open.slice(0, 1)
+    }
+    const waves: readonly (readonly Question[])[] = [
+      this.#visits === 0 ? ['folder', ...vital] : addressLists,
+      ['folder', ...vital],
+      open,
+    ]
+    const parts = waves.map((wave) => open.filter((question) => wave.includes(question)))
+    return parts.find((part) => part.length > 0) ?? []
   }
 
-  #agenda(facts: Facts, primaryMac: string | undefined): readonly Leaf[] {
-    const told = facts.get(this.watched.mac)
+  #open(moment: Moment): readonly Question[] {
+    const agenda = this.#agenda(moment)
+    return [...new Set(agenda)].filter((question) => !this.#answered.has(question) && this.#mayBeThere(question))
+  }
+
+  #agenda(moment: Moment): readonly Question[] {
+    const { facts, primaryMac } = moment
+    const told = this.#factsOf(facts)
+    const unknown = unknownLeaves(told, primaryMac)
+    // A list that was there and is not: its folder tells whether that is meant.
+    const missed = lists.some((leaf) => this.#answered.has(leaf) && !this.#given.has(leaf) && isListed(told, leaf))
+    const folder: readonly Question[] = missed ? ['folder'] : []
     if (this.#queue.length > 0) {
-      return this.#queue
+      return [...this.#queue, ...folder]
     }
-    if (this.#stage !== 'quiet') {
-      const unknown = unknownLeaves(told, primaryMac)
-      // The lists come piece by piece too; and after a restart this is the second word on what has left them.
-      const lists: readonly Leaf[] = this.#stage === 'settling' && this.watched.adopted ? ['local-ipv4s', 'ipv6s'] : []
-      return [...new Set([...lists, ...unknown])]
+    if (this.#stage === 'quiet') {
+      const found = this.#answered.has('folder') && this.#named ? unknown : []
+      return [...this.#refreshQuestions(told, isWhole(told, primaryMac) ? [] : unknown), ...folder, ...found]
     }
-    const hasIpv6 = told?.addresses[6] !== undefined
-    const missing = isWhole(told, primaryMac) ? [] : unknownLeaves(told, primaryMac)
-    return refreshLeaves(this.#rounds, { adopted: this.watched.adopted, hasIpv6, missing })
+    // Both lists of addresses are absent: the documents are not there yet.
+    if (this.arriving && !hasLists(told) && addressLists.every((leaf) => !this.#isOpen(leaf))) {
+      return []
+    }
+    // The lists come piece by piece too; and after a restart this is the second word on what has left them.
+    const again = this.#stage === 'settling' && this.watched.adopted ? addressLists : []
+    return ['folder', ...again, ...unknown]
   }
 
-  /** A question was answered, with a document or with the word that there is none. */
-  answered(leaf: Leaf): void {
+  #refreshQuestions(told: EniFacts, missing: readonly Leaf[]): readonly Question[] {
+    const named = this.#named
+    const changing: readonly Question[] = named ? [...lists.filter((leaf) => named.has(leaf)), 'folder'] : lists
+    const eachTime = this.#listsEachTime(told)
+    const inTurn = [...changing, ...missing].filter((question) => !(eachTime as readonly Question[]).includes(question))
+    return refreshQuestions(this.#rounds, { eachTime, inTurn: [...new Set(inTurn)] })
+  }
+
+  /** Where this program gives the ENI its addresses, they are what counts. */
+  #listsEachTime(told: EniFacts): readonly Leaf[] {
+    return this.watched.adopted ? addressLists.filter((leaf) => isListed(told, leaf)) : []
+  }
+
+  #isOpen = (question: Question): boolean => !this.#answered.has(question) && this.#mayBeThere(question)
+
+  /** What the folder of this visit does not name is not there. */
+  #mayBeThere(question: Question): boolean {
+    return question === 'folder' || !this.#answered.has('folder') || !this.#named || this.#named.has(question)
+  }
+
+  /** A document was read, or there is none (`given` false); `isNew`: it told something new. */
+  answered(leaf: Leaf, given: boolean, isNew: boolean, now: number): void {
     this.#answered.add(leaf)
+    if (given) {
+      this.#given.add(leaf)
+      this.#checkFolder()
+    }
+    if (isNew) {
+      this.#note(leaf, now)
+    }
+  }
+
+  /** The folder was read. Returns lists that have left it for certain: two folders in a row lack them. */
+  folderAnswered(names: ReadonlySet<string> | undefined, facts: Facts, now: number): readonly Leaf[] {
+    this.#answered.add('folder')
+    this.#named = names
+    this.#checkFolder()
+    const complete =
+      this.#named?.has('interface-id') && this.#named.has('device-number') && addressLists.some((l) => names?.has(l))
+    if (!complete) {
+      return []
+    }
+    const told = this.#factsOf(facts)
+    const lacking = lists.filter((leaf) => isListed(told, leaf) && !names?.has(leaf))
+    const gone = lacking.filter((leaf) => this.#vanishing.has(leaf))
+    this.#vanishing = new Set(lacking.filter((leaf) => !gone.includes(leaf)))
+    for (const leaf of gone) this.#note(leaf, now)
+    return gone
+  }
+
+  /** A folder that does not name what is there can't be relied on. */
+  #checkFolder(): void {
+    if ([...this.#given].some((leaf) => this.#answered.has('folder') && this.#named?.has(leaf) === false)) {
+      this.#named = undefined
+    }
+  }
+
+  #note(leaf: Leaf, now: number): void {
+    this.#news.push(leaf)
+    this.#heldSince ??= now
+    this.#learned = true
+  }
+
+  /**
+   * What was learned and may be told. A bare ENI goes up with its first news, and its table's number is chosen then: so that
+   * is waited for, for a moment. `over`: the visit is over, or broken off.
+   */
+  takeNews(moment: Moment, over: boolean): readonly Leaf[] {
+    const { facts, now } = moment
+    const isVitalOpen = this.#open(moment).some((question) => vital.includes(question))
+    const held = this.isUrgent(now) ? now - (this.#heldSince ?? now) < longestHold : !over
+    if (this.#news.length === 0 || (isVitalOpen && held)) {
+      return []
+    }
+    this.#told ||= hasAddresses(this.#factsOf(facts))
+    this.#heldSince = undefined
+    return this.#news.splice(0)
   }
 
   /** The MAC is not listed, so there is nothing to ask. */
-  absent(facts: Facts, now: number, refresh: number, chance: number): void {
+  absent({ now, chance, refresh }: Moment): void {
     const waits = this.watched.isEni || now - this.#since < curiosity
-    const delay = afterAbsence(this.#attempts++, this.isUrgent(facts, now), refresh, chance)
+    const delay = afterAbsence(this.#attempts++, this.isUrgent(now), refreshOf(refresh, 1), chance)
     this.dueAt = waits ? now + delay : Number.POSITIVE_INFINITY
   }
 
-  /** All questions of one visit were answered; `learned`: with something new. Tells whether the ENI became whole by it. */
-  visited(
-    facts: Facts,
-    primaryMac: string | undefined,
-    learned: boolean,
-    now: number,
-    refresh: number,
-    chance: number,
-  ) {
-    const told = facts.get(this.watched.mac) ?? emptyFacts(this.watched.mac)
-    this.#answered.clear()
+  /** All questions of one visit were answered. Tells whether the ENI became whole by it. */
+  visited(moment: Moment): boolean {
+    const { facts, primaryMac, now, chance } = moment
+    const told = this.#factsOf(facts)
+    const learned = this.#learned
+    this.#forgetVisit()
     this.#queue = []
-    const arrived = this.#stage === 'arriving' && isWhole(told, primaryMac)
+    this.#visits++
+    const refresh = refreshOf(moment.refresh, this.#listsEachTime(told).length)
+    const arrived = this.arriving && isWhole(told, primaryMac)
     const late = now - this.#since >= urgentFor
-    if (this.#stage === 'arriving' && !arrived && !(late && told.id !== undefined)) {
+    if (this.arriving && !arrived && !(late && told.id !== undefined)) {
       this.#attempts = learned ? 0 : this.#attempts + 1
-      this.dueAt = now + afterAbsence(this.#attempts, this.isUrgent(facts, now), refresh, chance)
+      this.dueAt = now + afterAbsence(this.#attempts, this.isUrgent(now), refresh, chance)
       return false
     }
     this.#rounds += this.#stage === 'quiet' ? 1 : 0
     this.#stage = arrived ? 'settling' : 'quiet'
     const next = nextRefresh(refresh, chance)
     this.dueAt = now + (arrived ? Math.min(settling, next) : next)
-    this.confirm(facts, now)
+    this.confirm(moment)
+    this.#confirmAbsence(now)
     this.#doubt(now)
     return arrived
   }
 
+  #forgetVisit(): void {
+    this.#answered.clear()
+    this.#given.clear()
+    this.#learned = false
+  }
+
   /** A list that got shorter is read again soon: one word alone takes no address away. */
-  confirm(facts: Facts, now: number): void {
-    const told = facts.get(this.watched.mac)
-    if (told && isShrunk(told) && this.#queue.length === 0) {
-      this.#queue = ['local-ipv4s', 'ipv6s']
-      this.dueAt = now + confirmation
+  confirm({ facts, now, refresh }: Moment): void {
+    const shrunk = shrunkLists(this.#factsOf(facts))
+    if (shrunk.length === 0) {
+      this.#confirmations = 0
+    } else if (this.#queue.length === 0) {
+      this.#queue = shrunk
+      this.dueAt = now + confirmation(this.#confirmations++, refreshOf(refresh, 1))
     }
   }
+
+  #confirmAbsence(now: number): void {
+    if (this.#vanishing.size > 0 && this.#queue.length === 0) {
+      this.#queue = ['folder']
+      this.dueAt = Math.min(this.dueAt, now + absenceConfirmation)
+    }
+  }
+
+  #factsOf = (facts: Facts): EniFacts => facts.get(this.watched.mac) ?? emptyFacts(this.watched.mac)
 }
+
+const hasLists = ({ addresses }: EniFacts): boolean => Object.keys(addresses).length > 0

@@ -16,6 +16,8 @@ export interface Faults {
   readonly busy?: number
   /** Every document is answered 401, whatever the token. */
   readonly storm?: boolean
+  /** Part of the questions for documents, from 0 to 1, that is answered 401, whatever the token. */
+  readonly denied?: number
   /** Every request is answered with this status. */
   readonly status?: number
   /** Documents are this text instead. */
@@ -125,11 +127,15 @@ export class ImdsEmulator {
       return this.#giveToken(request)
     }
     const endsAt = this.#tokens.get(String(request.headers['x-aws-ec2-metadata-token'])) ?? 0
-    if (request.method !== 'GET' || endsAt < performance.now() || this.faults.storm) {
+    if (request.method !== 'GET' || endsAt < performance.now() || this.#denies()) {
       return { status: 401 }
     }
     const body = this.#documents.get(path) ?? this.#listing(path)
     return body === undefined ? { status: 404 } : { status: 200, body: this.faults.garbage ?? body }
+  }
+
+  #denies(): boolean {
+    return this.faults.storm === true || this.#random() < (this.faults.denied ?? 0)
   }
 
   #giveToken({ method, headers }: IncomingMessage) {

@@ -41,7 +41,7 @@ const defaults = {
     'on-stop': 'keep',
   },
   addresses: { mode: 'observe' },
-  metadata: { mode: 'auto', endpoint: 'http://169.254.169.254', refresh: 300 },
+  metadata: { mode: 'auto', endpoint: 'http://169.254.169.254', refresh: 'auto' },
   log: { level: 'info' },
   metrics: { textfile: '', socket: '' },
 }
@@ -70,10 +70,17 @@ describe('allowed are', () => {
     { name: 'an endpoint over IPv6', text: 'metadata.endpoint = "http://[fd00:ec2::254]"' },
     { name: 'metadata that has to be there', text: 'metadata.mode = "required"' },
     { name: 'addresses by the metadata', text: 'addresses.mode = "imds"' },
+    { name: "a refresh of one's own", text: 'metadata.refresh = 10' },
     { name: 'no metadata', text: 'metadata.mode = "off"' },
   ])('$name', ({ text }) => {
     expect(() => parseConfig(text, 'c.toml')).not.toThrow()
   })
+})
+
+test.each(['9', '86401', '"often"', '10.5'])('a refresh of %s is a fault that says what is allowed', (value) => {
+  expect(() => parseConfig(`metadata.refresh = ${value}`, 'c.toml')).toThrow(
+    `c.toml:1: metadata.refresh: ${value} must be "auto" or an integer from 10 to 86400`,
+  )
 })
 
 test('addresses by a metadata that is off are a fault', () => {

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Answer } from '../../../src/metadata/client.ts'
+import type { Refresh } from '../../../src/metadata/schedule.ts'
 import { MetadataSource } from '../../../src/metadata/source.ts'
 import type { Watched } from '../../../src/metadata/watched.ts'
-import { numbersOf } from '../../../src/policy/knowledge.ts'
+import { type EniFacts, numbersOf } from '../../../src/policy/knowledge.ts'
 import { formatPrefix } from '../../../src/state/prefix.ts'
 import { memoryLog } from '../../support/fake-kernel-log.ts'
 import { documentsOf, folderOf } from '../../support/imds.ts'
@@ -43,7 +44,7 @@ const link = (linkIndex: number, more: Partial<Watched> = {}): Watched => ({
 })
 
 /** A service in memory, a source that asks it, and what it was asked so far. */
-function setUp({ eni = [eth0, eth1], required = false, refresh = fiveMinutes } = {}) {
+function setUp({ eni = [eth0, eth1], required = false, refresh = 'auto' as Refresh } = {}) {
   const documents = new Map<string, string>([['mac', eth0.mac]])
   const put = (more: Record<string, string>) => {
     for (const [path, text] of Object.entries(more)) documents.set(path, text)
@@ -248,6 +249,197 @@ test('an address that is added soon after the first look is learned within a sho
   expect(facts(eth1.mac)?.addresses[4]?.latest).toContain('172.31.0.219')
 })
 
+describe('a change is seen within one refresh', () => {
+  const longer = { [`${folderOf(eth1.mac)}local-ipv4s`]: '172.31.0.218\n172.31.0.219' }
+  const { ipv6: _, subnetsIpv6: __, ...ipv4 } = eth1
+
+  test.each([
+    { name: '5 minutes, IPv4', eni: ipv4, refresh: 'auto' as const, within: fiveMinutes },
+    { name: '10 minutes, both families', eni: eth1, refresh: 'auto' as const, within: 2 * fiveMinutes },
+    { name: 'what is configured, both families', eni: eth1, refresh: 30_000, within: 30_000 },
+  ])('$name', async ({ eni, refresh, within }) => {
+    const { see, facts, put } = setUp({ eni: [eth0, eni as typeof eth1], refresh })
+    see(link(2), link(3, { adopted: true }))
+    await pass(hour)
+    put(longer)
+    await pass(within)
+    expect(facts(eth1.mac)?.addresses[4]?.latest).toContain('172.31.0.219')
+  })
+
+  test('the first IPv6 address within ten', async () => {
+    const { see, facts, put } = setUp({ eni: [eth0, ipv4 as typeof eth1] })
+    see(link(2), link(3, { adopted: true }))
+    await pass(hour)
+    put(documentsOf(eth1))
+    await pass(10 * fiveMinutes)
+    expect(facts(eth1.mac)?.addresses[6]?.latest).toEqual(eth1.ipv6)
+    expect(facts(eth1.mac)?.subnets.map(formatPrefix)).toContain('2600:1f18::/64')
+  })
+})
+
+describe('a document that vanishes', () => {
+  const prefixed = { ...eth1, prefixes: ['172.31.4.16/28'], prefixesIpv6: ['2600:1f18::1:0:0:0/80'] }
+  const leaves = ['ipv6s', 'ipv4-prefix', 'ipv6-prefix'].map((leaf) => folderOf(eth1.mac) + leaf)
+  const listsOf = (told: EniFacts | undefined) => [
+    ...(told?.addresses[6]?.latest ?? []),
+    ...(told?.delegated ?? []).map(formatPrefix),
+  ]
+  async function settled() {
+    const world = setUp({ eni: [eth0, prefixed as typeof eth1] })
+    world.see(link(2), link(3, { adopted: true }))
+    await pass(minute)
+    return world
+  }
+
+  test('is believed when two folders in a row lack it', async () => {
+    const { drop, facts, source } = await settled()
+    for (const path of leaves) drop(path)
+    source.reload()
+    await pass(1_000)
+    expect(listsOf(facts(eth1.mac))).toHaveLength(3)
+    source.reload()
+    await pass(1_000)
+    expect(listsOf(facts(eth1.mac))).toEqual([])
+    expect(facts(eth1.mac)?.addresses[6]?.before).toEqual([])
+  })
+
+  test('is believed a minute after the first word, without anybody asking', async () => {
+    const { drop, facts, source } = await settled()
+    for (const path of leaves) drop(path)
+    source.reload()
+    await pass(59_000)
+    expect(listsOf(facts(eth1.mac))).toHaveLength(3)
+    await pass(2_000)
+    expect(listsOf(facts(eth1.mac))).toEqual([])
+  })
+
+  test('is found by the refresh', async () => {
+    const { drop, facts } = await settled()
+    for (const path of leaves) drop(path)
+    await pass(12 * fiveMinutes)
+    expect(listsOf(facts(eth1.mac))).toEqual([])
+  })
+
+  test.each<{ name: string; answer: (path: string) => Answer | undefined }>([
+    {
+      name: 'the folder still names it',
+      answer: (path) => (leaves.includes(path) ? { kind: 'absent' } : undefined),
+    },
+    {
+      name: 'the folder is that of an ENI whose documents are coming or going',
+      answer: (path) =>
+        path === folderOf(eth1.mac)
+          ? { kind: 'document', body: 'device-number\nmac' }
+          : leaves.includes(path)
+            ? { kind: 'absent' }
+            : undefined,
+    },
+    {
+      name: 'everything below the folder is',
+      answer: (path) => (path.includes(eth1.mac) ? { kind: 'absent' } : undefined),
+    },
+  ])('is not believed where $name', async ({ answer }) => {
+    const { facts, faults, source, asked } = await settled()
+    faults.answer = answer
+    asked.length = 0
+    for (let i = 0; i < 12; i++) {
+      source.reload()
+      await pass(10 * minute)
+    }
+    expect(listsOf(facts(eth1.mac))).toHaveLength(3)
+    expect(asked.length).toBeLessThan(12 * 50)
+  })
+
+  test('comes back as one that is new', async () => {
+    const { drop, put, facts, source } = await settled()
+    for (const path of leaves) drop(path)
+    await pass(12 * fiveMinutes)
+    put(documentsOf(prefixed))
+    source.reload()
+    await pass(1_000)
+    expect(listsOf(facts(eth1.mac))).toHaveLength(3)
+  })
+})
+
+describe('a bare ENI, while the service fails', () => {
+  /** Answers that fail by a fixed sequence: one in `every`. */
+  const oneIn = (every: number, failing: Answer) => {
+    let seed = 1
+    return (): Answer | undefined => {
+      seed = (seed * 1_664_525 + 1_013_904_223) % 2 ** 32
+      return seed / 2 ** 32 < 1 / every ? failing : undefined
+    }
+  }
+  const busy: Answer = { kind: 'failed', reason: 'status', problem: '503' }
+
+  test.each([3, 2])('has its addresses within 300 ms, though one in %i requests fails', async (every) => {
+    const { see, facts, put, drop, faults } = setUp({ eni: [eth0] })
+    see(link(2))
+    await pass(minute)
+    faults.answer = oneIn(every, busy)
+    for (let i = 0; i < 50; i++) {
+      see(link(2), link(3, { bare: true }))
+      await pass(1_000 + 7 * i)
+      put(documentsOf(eth1))
+      await pass(300)
+      expect(facts(eth1.mac)).toMatchObject({ device: 1, addresses: { 4: { latest: eth1.ipv4 } } })
+      see(link(2))
+      drop(folderOf(eth1.mac))
+      await pass(1_000)
+    }
+  })
+
+  test('asks for one thing after another where all fails, five times a second and no more', async () => {
+    const { see, asked, faults } = setUp({ eni: [eth0] })
+    see(link(2))
+    await pass(minute)
+    faults.answer = () => busy
+    see(link(2), link(3, { bare: true }))
+    await pass(5_000)
+    asked.length = 0
+    await pass(minute)
+    expect(asked.length).toBeGreaterThan(60 * 5)
+    expect(asked.length).toBeLessThan(60 * 10)
+    await pass(10 * minute)
+    asked.length = 0
+    await pass(hour)
+    expect(asked.length).toBeLessThan(100)
+  })
+
+  test('is told of when its numbers are known, and without them after a moment', async () => {
+    const { see, put, news, faults } = setUp({ eni: [eth0] })
+    see(link(2))
+    await pass(minute)
+    const late = `${folderOf(eth1.mac)}device-number`
+    faults.answer = (path) => (path === late ? busy : undefined)
+    put(documentsOf(eth1))
+    news.length = 0
+    see(link(2), link(3, { bare: true }))
+    await pass(50)
+    expect(news).toEqual([])
+    await pass(200)
+    expect(news).toEqual([
+      'the metadata told local-ipv4s, ipv6s, subnet-ipv4-cidr-block, subnet-ipv6-cidr-blocks of eth1',
+    ])
+    delete faults.answer
+    await pass(minute)
+    expect(news[1]).toContain('device-number')
+  })
+
+  test('is asked about often again after a silence', async () => {
+    const { see, put, faults, facts } = setUp({ eni: [eth0] })
+    see(link(2))
+    await pass(minute)
+    faults.answer = () => ({ kind: 'failed', reason: 'unreachable', problem: 'ECONNREFUSED' })
+    see(link(2), link(3, { bare: true }))
+    await pass(2 * minute)
+    put(documentsOf(eth1))
+    delete faults.answer
+    await pass(1_100)
+    expect(facts(eth1.mac)?.addresses[4]?.latest).toEqual(eth1.ipv4)
+  })
+})
+
 describe('an address list that gets shorter', () => {
   const list = `${folderOf(eth1.mac)}local-ipv4s`
 
@@ -292,37 +484,59 @@ describe('how often it asks', () => {
     expect(asked).toEqual([])
   })
 
-  test.each([
-    { name: 'two ENIs with both families', links: [link(2), link(3)], factor: 50 },
-    {
-      name: 'documents that lack what every ENI has',
-      links: [link(2), link(3)],
-      lacking: ['mac', `${folderOf(eth1.mac)}device-number`],
-      factor: 50,
-    },
-    { name: 'mode imds, an ENI with both families', links: [link(2), link(3, { adopted: true })], factor: 36 },
-    { name: 'mode imds, an ENI with IPv4', links: [link(2), link(3, { adopted: true })], ipv4Only: true, factor: 50 },
-  ])('a quiet hour: $name', async ({ links, ipv4Only, lacking = [], factor }) => {
-    const { ipv6: _, subnetsIpv6: __, ...ipv4 } = eth1
-    const { see, asked, drop } = setUp({ eni: [eth0, ipv4Only ? (ipv4 as typeof eth1) : eth1] })
-    for (const path of lacking) drop(path)
-    see(...links)
+  const prefixed = { ...eth1, prefixes: ['172.31.4.16/28'], prefixesIpv6: ['2600:1f18::1:0:0:0/80'] }
+  const { ipv6: _, subnetsIpv6: __, ...ipv4 } = eth1
+  const { ipv4: ___, subnet: ____, ...ipv6 } = eth1
+
+  test.each<{ name: string; eni?: object; adopted?: true; lacking?: string[] }>([
+    { name: 'both families' },
+    { name: 'IPv4', eni: ipv4 },
+    { name: 'IPv6', eni: ipv6 },
+    { name: 'prefixes', eni: prefixed },
+    { name: 'documents that lack what every ENI has', lacking: [`${folderOf(eth1.mac)}device-number`] },
+    { name: 'a service that lists no folders', lacking: [folderOf(eth1.mac)] },
+    { name: 'mode imds, both families', adopted: true },
+    { name: 'mode imds, IPv4', eni: ipv4, adopted: true },
+    { name: 'mode imds, IPv6', eni: ipv6, adopted: true },
+    { name: 'mode imds, prefixes', eni: prefixed, adopted: true },
+    { name: 'mode imds, a service that lists no folders', adopted: true, lacking: [folderOf(eth1.mac)] },
+  ])('a quiet hour: $name', async ({ eni = eth1, adopted = false, lacking = [] }) => {
+    const { see, asked, faults } = setUp({ eni: [eth0, eni as typeof eth1] })
+    faults.answer = (path) => (lacking.includes(path) ? { kind: 'absent' } : undefined)
+    see(link(2), link(3, { adopted }))
     await pass(20 * minute)
     asked.length = 0
-    await pass(hour)
-    expect(asked.length).toBeGreaterThan(20)
-    expect(asked.length).toBeLessThanOrEqual((2 * others) / factor)
+    await pass(10 * hour)
+    const its = asked.filter(({ path }) => path.includes(eth1.mac)).length / 10
+    expect(its).toBeGreaterThan(10)
+    expect(its).toBeLessThanOrEqual(others / 50)
   })
 
-  test('an attach: a listing, each document once, and the absent ones once more', async () => {
+  test.each([
+    { name: 'a listing, its folder twice, and each document', more: {}, requests: 1 + 2 + 7 },
+    { name: 'one that is bare: what may bring it up at once, unseen', more: { bare: true }, requests: 1 + 2 + 8 },
+    { name: 'one that gets its addresses: the lists twice', more: { adopted: true }, requests: 1 + 2 + 7 + 2 },
+  ])('an attach: $name', async ({ more, requests }) => {
     const { see, asked, put } = setUp()
     see(link(2))
     await pass(2 * minute)
     asked.length = 0
     put(documentsOf(eth1))
-    see(link(2), link(3))
+    see(link(2), link(3, more))
     await pass(2 * minute)
-    expect(asked.filter(({ path }) => !path.includes(eth0.mac)).map(({ path }) => path)).toHaveLength(1 + 11 + 4)
+    expect(asked.filter(({ path }) => !path.includes(eth0.mac)).map(({ path }) => path)).toHaveLength(requests)
+  })
+
+  test.each([
+    { name: 'lists no folders', answer: { kind: 'absent' } as const },
+    { name: 'lists folders that lack what is there', answer: { kind: 'document', body: 'mac\nowner-id' } as const },
+    { name: 'lists folders as garbage', answer: { kind: 'document', body: '<html> </html>' } as const },
+  ])('all documents are asked for where the service $name', async ({ answer }) => {
+    const { see, faults, facts } = setUp({ eni: [eth0, prefixed as typeof eth1] })
+    faults.answer = (path) => (path === folderOf(eth1.mac) ? answer : undefined)
+    see(link(2), link(3, { bare: true }))
+    await pass(minute)
+    expect(facts(eth1.mac)?.delegated).toHaveLength(2)
   })
 
   test('a link that is no ENI is asked about for two minutes', async () => {
@@ -373,9 +587,9 @@ describe('how often it asks', () => {
     see(link(2), link(3, { unlisted: ['172.31.0.219'] }))
     await pass(100)
     expect(facts(eth1.mac)?.addresses[4]?.latest).toContain('172.31.0.219')
-    expect(asked).toHaveLength(4)
+    expect(asked).toHaveLength(3)
     await pass(3 * minute)
-    expect(asked).toHaveLength(3 * 4)
+    expect(asked).toHaveLength(3 * 3)
     await pass(hour)
     expect(asked.length).toBeLessThan(40)
   })
