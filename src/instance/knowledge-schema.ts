@@ -21,6 +21,7 @@ export const knowledgeSchema: z.ZodMiniType<KnowledgeReport> = z.object({
     }),
   ),
   adopted: z.array(z.string()),
+  due: z._default(z.array(z.string()), []),
   raised: z._default(z.array(z.number()), []),
   troubles: z.array(z.object({ severity: z.enum(['error', 'warning']), problem: z.string(), remedy: z.string() })),
 })

@@ -4,6 +4,7 @@ import { whoConfigures } from '../instance/configurators.ts'
 import type { Kernel } from '../kernel/port.ts'
 import { createLog } from '../log.ts'
 import { look } from '../look.ts'
+import { isTouched } from '../policy/addressing.ts'
 import { type Knowledge, noMetadata } from '../policy/knowledge.ts'
 import type { Settings } from '../policy/settings.ts'
 import { openSource } from './open.ts'
@@ -21,18 +22,17 @@ export async function glanceAtMetadata(config: Config, kernel: Kernel): Promise<
   if (watched.length === 0) {
     return nothing
   }
+  const left = desired.enis.filter(
+    ({ eni: { link } }) => !isTouched(link, snapshot, settings) || ['nobody', 'silent'].includes(whoConfigures(link)),
+  )
   /** What a daemon would adopt after a moment. */
-  const adoptable = (given: Settings) =>
-    new Set(
-      bareOf(snapshot, desired.enis, given)
-        .filter((link) => whoConfigures(link) === 'nobody')
-        .map(({ mac }) => mac),
-    )
+  const adoptable = (given: Settings) => new Set(bareOf(snapshot, left, given).map(({ mac }) => mac))
   return new Promise((resolve) => {
     const finish = () => {
       clearTimeout(timer)
       source.stop()
-      const told = { ...nothing, ...source.knowledge }
+      const due = new Set(left.map(({ eni }) => eni.link.mac))
+      const told = { ...nothing, ...source.knowledge, due }
       resolve({ ...told, adopted: adoptable({ ...settings, knowledge: told }) })
     }
     const timer = setTimeout(finish, patience)

@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.ts'
 import { whoConfigures } from '../instance/configurators.ts'
 import type { Log } from '../log.ts'
-import { looksAfter } from '../policy/addressing.ts'
+import { isTouched, looksAfter } from '../policy/addressing.ts'
 import type { Desired } from '../policy/desired.ts'
 import { type Knowledge, noMetadata } from '../policy/knowledge.ts'
 import type { Settings } from '../policy/settings.ts'
@@ -97,32 +97,54 @@ export class Informant {
   /** Looks for bare ENIs that nobody else configures; again after a while where that is not decided. */
   #considerAdoption(snapshot: Snapshot, desired: Desired, settings: Settings): void {
     clearTimeout(this.#reconsideration)
-    const kept = keptLinks(snapshot, desired, this.#knowledge, settings)
-    const bare = bareOf(snapshot, desired.enis, settings).filter((link) => !kept.includes(link))
-    const { adopted, lookAgainIn } = this.#adoption.consider(
-      bare,
+    const ours = keptLinks(snapshot, desired, this.#knowledge, settings)
+    const kept = ours.filter((link) => !isTouched(link, snapshot, settings) || whoConfigures(link) !== 'somebody')
+    const bare = bareOf(snapshot, desired.enis, settings).filter((link) => !ours.includes(link))
+    const lacking = kept.filter((link) => desired.addressing.lacking.includes(link))
+    const { granted, lookAgainIn } = this.#adoption.consider(
+      { bare, kept: lacking },
       (mac) => this.#knowledge.enis.get(mac),
       performance.now(),
     )
-    this.#keep([...kept, ...adopted])
-    for (const { name } of adopted) {
-      this.#log.info({ event: 'bare', interface: name }, `${name} is bare, and nobody else configures it`)
-    }
+    this.#tell(
+      ours.filter((link) => !kept.includes(link)),
+      granted.filter((link) => bare.includes(link)),
+    )
+    this.#keep([...new Set([...kept, ...granted])], granted)
     if (lookAgainIn !== undefined) {
       const look = () => this.#onNews('a bare ENI is looked at again')
       this.#reconsideration = setTimeout(look, Math.ceil(lookAgainIn))
     }
   }
 
-  /** Remembers which links this program looks after, and which of them have been up. */
-  #keep(links: readonly Link[]): void {
+  #tell(ceded: readonly Link[], adopted: readonly Link[]): void {
+    for (const { name, mac } of ceded) {
+      if (this.#knowledge.adopted.has(mac)) {
+        this.#log.info(
+          { event: 'ceded', interface: name },
+          `${name} is configured by somebody else now, and left to him`,
+        )
+      }
+    }
+    for (const { name } of adopted) {
+      this.#log.info({ event: 'bare', interface: name }, `${name} is bare, and nobody else configures it`)
+    }
+  }
+
+  /** Remembers which links this program looks after, which of them have been up, and which may be given addresses. */
+  #keep(links: readonly Link[], granted: readonly Link[]): void {
     const before = this.#raised
     this.#raised = new Map(
       links.filter(({ index, mac, up }) => up || before.get(index) === mac).map(({ index, mac }) => [index, mac]),
     )
-    const [adopted, raised] = [new Set(links.map(({ mac }) => mac)), new Set(this.#raised.keys())]
-    if (!sameMembers(adopted, this.#knowledge.adopted) || !sameMembers(raised, this.#knowledge.raised)) {
-      this.#knowledge = { ...this.#knowledge, adopted, raised }
+    const now = {
+      adopted: new Set(links.map(({ mac }) => mac)),
+      due: new Set(granted.map(({ mac }) => mac)),
+      raised: new Set(this.#raised.keys()),
+    }
+    const { adopted, due, raised } = this.#knowledge
+    if (!sameMembers(adopted, now.adopted) || !sameMembers(due, now.due) || !sameMembers(raised, now.raised)) {
+      this.#knowledge = { ...this.#knowledge, ...now }
       this.#onNews('bare ENIs were adopted, are up, or are gone')
     }
   }

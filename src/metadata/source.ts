@@ -60,7 +60,7 @@ export class MetadataSource {
   }
 
   /** What is known now, but for what this program itself has decided. */
-  get knowledge(): Omit<Knowledge, 'adopted' | 'raised'> {
+  get knowledge(): Omit<Knowledge, 'adopted' | 'due' | 'raised'> {
     return {
       expected: !this.#service.refused,
       ...(this.#primaryMac ? { primaryMac: this.#primaryMac } : {}),

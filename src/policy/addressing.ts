@@ -9,6 +9,8 @@ import type { Settings } from './settings.ts'
 
 /** What mode "imds" wants of links and addresses. Nothing else of them is ever touched. */
 export interface Addressing {
+  /** ENIs of this program's that lack an address that is listed. It is put there when `due` of the knowledge says so. */
+  readonly lacking: readonly Link[]
   readonly up: readonly Link[]
   /** What it gave and is still to be there. */
   readonly hold: readonly Address[]
@@ -16,7 +18,7 @@ export interface Addressing {
   readonly remove: readonly Address[]
 }
 
-export const noAddressing: Addressing = { up: [], hold: [], add: [], remove: [] }
+export const noAddressing: Addressing = { lacking: [], up: [], hold: [], add: [], remove: [] }
 
 /**
  * Bare ENIs: down and without an address, as they are when just attached, in the mode that may give them theirs. One that
@@ -47,20 +49,32 @@ export const looksAfter = ({ index, mac }: Link, { addresses }: Snapshot, settin
   (settings.knowledge.adopted.has(mac) ||
     addresses.some((address) => address.linkIndex === index && isOurAddress(settings, address)))
 
+/**
+ * Does the link show the hand of somebody else: an address that is not ours, or none of ours left? NetworkManager says of
+ * each link that it manages it, also of one that it merely watches, as it does with those that it finds configured.
+ */
+export const isTouched = ({ index }: Link, { addresses }: Snapshot, settings: Settings): boolean => {
+  const own = addresses.filter((address) => address.linkIndex === index && isGlobal(address))
+  return own.length === 0 || !own.every((address) => isOurAddress(settings, address))
+}
+
 /** What the ENIs lack that this program looks after, and what the VPC took from them. */
 export function wantedAddressing(enis: readonly Eni[], snapshot: Snapshot, settings: Settings): Addressing {
   const bare = new Set(bareLinks(enis, snapshot, settings))
   const parts = enis.flatMap(({ link, managed }) => {
     const facts = settings.knowledge.enis.get(link.mac)
     // One that somebody took down has its addresses still, and stays down.
-    const due = managed && looksAfter(link, snapshot, settings) && (link.up || bare.has(link))
-    const own = due ? snapshot.addresses.filter(({ linkIndex }) => linkIndex === link.index) : []
-    return facts && due ? [wantedOf(link, facts, own, snapshot, settings)] : []
+    const cared = managed && looksAfter(link, snapshot, settings) && (link.up || bare.has(link))
+    const own = cared ? snapshot.addresses.filter(({ linkIndex }) => linkIndex === link.index) : []
+    return facts && cared ? [wantedOf(link, facts, own, snapshot, settings)] : []
   })
+  const lacking = parts.filter(({ lacks }) => lacks.length > 0)
+  const due = lacking.filter(({ link }) => settings.knowledge.due.has(link.mac))
   return {
-    up: parts.flatMap(({ link, add }) => (link.up || add.length === 0 ? [] : [link])),
+    lacking: lacking.map(({ link }) => link),
+    up: due.flatMap(({ link }) => (link.up ? [] : [link])),
     hold: parts.flatMap(({ hold }) => hold),
-    add: parts.flatMap(({ add }) => add),
+    add: due.flatMap(({ lacks }) => lacks),
     remove: parts.flatMap(({ remove }) => remove),
   }
 }
@@ -76,7 +90,7 @@ function wantedOf(
     const listed = addresses[family]
     return listed ? [{ family, listed }] : []
   })
-  const add = lists
+  const lacks = lists
     .flatMap(({ family, listed }) => listed.latest.map((address, place) => ({ family, address, primary: place === 0 })))
     // An address that another link has, say a container's, has found its place.
     .filter(({ address }) => !seen.some((present) => present.address === address))
@@ -88,7 +102,7 @@ function wantedOf(
     })
   const ours = own.filter((address) => isOurAddress(settings, address))
   const remove = ours.filter((address) => hasLeft(address, addresses[familyOf(address.address)]))
-  return { link, add, remove, hold: ours.filter((address) => !remove.includes(address)) }
+  return { link, lacks, remove, hold: ours.filter((address) => !remove.includes(address)) }
 }
 
 /** Two valid documents in a row have to say so. */

@@ -42,6 +42,8 @@ export interface Knowledge {
   readonly enis: ReadonlyMap<string, EniFacts>
   /** MACs of bare ENIs that nobody else configures: this program gives them their addresses. */
   readonly adopted: ReadonlySet<string>
+  /** MACs of ENIs that may be given addresses now: nobody else configures them, as was asked just before. */
+  readonly due: ReadonlySet<string>
   /** Ifindexes of adopted ENIs that have been up: one that is down again was taken down by somebody. */
   readonly raised: ReadonlySet<number>
   /** What a person should know of the service itself. */
@@ -59,6 +61,7 @@ export const noMetadata: Knowledge = {
   expected: false,
   enis: new Map(),
   adopted: new Set(),
+  due: new Set(),
   raised: new Set(),
   troubles: [],
 }

@@ -49,7 +49,9 @@ function launch({ name, image, layers, mountPoint, readOnly, writable }: Launch)
   const args = [
     ...['--quiet', '--boot', `--directory=${root}`, '--machine=guest', '--console=pipe', '--link-journal=no'],
     ...['--register=no', '--keep-unit', `--network-namespace-path=/run/netns/${name}`],
-    '--capability=CAP_NET_ADMIN,CAP_NET_RAW',
+    // BPF: by it systemd filters the addresses that a unit may talk to.
+    '--capability=CAP_NET_ADMIN,CAP_NET_RAW,CAP_BPF',
+    '--system-call-filter=bpf',
     ...readOnly.map((folder) => `--bind-ro=${folder}`),
     ...writable.map((folder) => `--bind=${folder}`),
   ]

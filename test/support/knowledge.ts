@@ -25,6 +25,7 @@ export function knowing(told: readonly Told[], more: Partial<Knowledge> = {}): K
     ...(enis[0] ? { primaryMac: enis[0].mac } : {}),
     enis: new Map(enis.map((facts) => [facts.mac, facts])),
     adopted: new Set(),
+    due: new Set(),
     raised: new Set(),
     troubles: [],
     ...more,

@@ -3,7 +3,6 @@ import { noGuests, test, unit } from './machine.ts'
 
 /**
  * Runs in the unit's own sandbox: each attempt, and what came of it, as one JSON object.
- * IPAddressDeny= is not among them: it needs BPF, which a guest of systemd-nspawn has not.
  */
 const attempts = `
 const fs = require('node:fs')
@@ -14,6 +13,9 @@ const mount = libc.func('int mount(const char *, const char *, const char *, uns
 const unshare = libc.func('int unshare(int)')
 const setuid = libc.func('int setuid(unsigned int)')
 const sethostname = libc.func('int sethostname(const char *, size_t)')
+const sendto = libc.func('long sendto(int, const void *, size_t, int, const void *, unsigned int)')
+const port = [0, 9]
+const send = (address) => sendto(socket(2, 2, 0), Buffer.from('x'), 1, 0, Buffer.from([2, 0, ...port, ...address, ...Array(8).fill(0)]), 16)
 const name = (number) => Object.entries(require('node:os').constants.errno).find(([, value]) => value === number)?.[0]
 const attempt = (work) => { try { work(); return 'done' } catch (error) { return error.code } }
 const call = (result) => result < 0 ? name(koffi.errno()) : 'done'
@@ -32,6 +34,9 @@ const results = {
   'socket AF_INET': call(socket(2, 2, 0)),
   'socket AF_PACKET': call(socket(17, 3, 0)),
   'socket AF_VSOCK': call(socket(40, 1, 0)),
+  'send to the metadata service': call(send([169, 254, 169, 254])),
+  'send to its own host': call(send([127, 0, 0, 1])),
+  'send to the router': call(send([172, 31, 0, 1])),
   'mount': call(mount('tmpfs', '/tmp', 'tmpfs', 0, null)),
   'new user namespace': call(unshare(0x10000000)),
   'become root': call(setuid(0)),
@@ -71,6 +76,9 @@ describe.skipIf(noGuests())('the sandbox of the unit', () => {
       'socket AF_INET': 'done',
       'socket AF_PACKET': 'EAFNOSUPPORT',
       'socket AF_VSOCK': 'EAFNOSUPPORT',
+      'send to the metadata service': 'done',
+      'send to its own host': 'done',
+      'send to the router': 'EPERM',
       mount: 'EPERM',
       'new user namespace': 'EPERM',
       'become root': 'EPERM',

@@ -18,19 +18,27 @@ export const eth0 = { name: 'eth0', subnet: 'a', addresses: ['172.31.15.216/20']
 export const eth1 = { name: 'eth1', subnet: 'a', addresses: ['172.31.0.218/20'] }
 export const eth2 = { name: 'eth2', subnet: 'b', addresses: ['172.31.16.220/20'] }
 
-/** A machine with two ENIs, on which the program is installed and enabled; it boots when it is asked for. */
+export interface MachineOptions {
+  /** Those that are plugged in, and configured, before it boots. */
+  readonly enis: readonly AttachOptions[]
+  /** Of the program. */
+  readonly config: string
+}
+
+/** A machine with ENIs, on which the program is installed and enabled. */
 export class Machine {
   readonly vpc: Vpc
   readonly #stage: string
   readonly #removeStage: () => void
   #guest: Guest | undefined
 
-  static async boot(): Promise<Machine> {
+  static async boot({ enis, config }: MachineOptions = { enis: [eth0, eth1], config: labConfig }): Promise<Machine> {
     const vpc = await Vpc.create()
-    const machine = new Machine(vpc)
+    const machine = new Machine(vpc, config)
     try {
-      await vpc.attach(eth0)
-      await vpc.attach(eth1)
+      for (const eni of enis) {
+        await vpc.attach(eni)
+      }
       await machine.start()
       return machine
     } catch (error) {
@@ -39,14 +47,14 @@ export class Machine {
     }
   }
 
-  private constructor(vpc: Vpc) {
+  private constructor(vpc: Vpc, config: string) {
     this.vpc = vpc
     mkdirSync(cacheFolder, { recursive: true })
     this.#stage = mkdtempSync(join(cacheFolder, 'stage-'))
     this.#removeStage = () => rmSync(this.#stage, { recursive: true, force: true })
     guard(this.#removeStage)
     chmodSync(this.#stage, 0o755)
-    stageProgram(this.#stage, labConfig)
+    stageProgram(this.#stage, config)
   }
 
   get guest(): Guest {

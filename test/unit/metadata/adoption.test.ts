@@ -11,7 +11,7 @@ const known = (mac: string) => facts.get(mac)
 /** A link that is bare from 0 ms on; at `times` it is considered. */
 function consider(verdict: () => Verdict, ...times: number[]) {
   const adoption = new Adoption(verdict)
-  return times.map((now) => adoption.consider([eth1], known, now).adopted.length).join(' ')
+  return times.map((now) => adoption.consider({ bare: [eth1], kept: [] }, known, now).granted.length).join(' ')
 }
 
 describe('a bare link', () => {
@@ -29,27 +29,40 @@ describe('a bare link', () => {
       times: [0, 150, 9_999, 10_000],
       adopted: '0 0 0 1',
     },
+    {
+      name: 'of which a manager says nothing waits for him, for less long',
+      verdict: 'silent',
+      times: [0, 150, 2_999, 3_000],
+      adopted: '0 0 0 1',
+    },
   ])('$name', ({ verdict, times, adopted }) => {
     expect(consider(() => verdict, ...times)).toBe(adopted)
   })
 
   test('waits for its documents', () => {
     const adoption = new Adoption(() => 'nobody')
-    expect(adoption.consider([eth1], () => undefined, 0)).toEqual({ adopted: [] })
-    expect(adoption.consider([eth1], () => undefined, 9_000)).toEqual({ adopted: [] })
-    expect(adoption.consider([eth1], known, 9_001).adopted).toEqual([eth1])
+    expect(adoption.consider({ bare: [eth1], kept: [] }, () => undefined, 0)).toEqual({ granted: [] })
+    expect(adoption.consider({ bare: [eth1], kept: [] }, () => undefined, 9_000)).toEqual({ granted: [] })
+    expect(adoption.consider({ bare: [eth1], kept: [] }, known, 9_001).granted).toEqual([eth1])
   })
 
   test('that was configured in between begins anew', () => {
     const adoption = new Adoption(() => 'nobody')
-    adoption.consider([eth1], known, 0)
-    adoption.consider([], known, 100)
-    expect(adoption.consider([eth1], known, 200)).toEqual({ adopted: [], lookAgainIn: 150 })
+    adoption.consider({ bare: [eth1], kept: [] }, known, 0)
+    adoption.consider({ bare: [], kept: [] }, known, 100)
+    expect(adoption.consider({ bare: [eth1], kept: [] }, known, 200)).toEqual({ granted: [], lookAgainIn: 150 })
   })
 
   test('tells when to look again', () => {
     const adoption = new Adoption(() => 'undecided')
-    expect(adoption.consider([eth1], known, 0).lookAgainIn).toBe(150)
-    expect(adoption.consider([eth1], known, 200).lookAgainIn).toBe(100)
+    expect(adoption.consider({ bare: [eth1], kept: [] }, known, 0).lookAgainIn).toBe(150)
+    expect(adoption.consider({ bare: [eth1], kept: [] }, known, 200).lookAgainIn).toBe(100)
+  })
+
+  test('that is looked after already waits a moment, and nobody is asked', () => {
+    const adoption = new Adoption(() => 'somebody')
+    const kept = { bare: [], kept: [eth1] }
+    expect(adoption.consider(kept, known, 0)).toEqual({ granted: [], lookAgainIn: 150 })
+    expect(adoption.consider(kept, known, 150)).toEqual({ granted: [eth1] })
   })
 })

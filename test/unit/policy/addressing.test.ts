@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { bareLinks } from '../../../src/policy/addressing.ts'
+import { bareLinks, isTouched } from '../../../src/policy/addressing.ts'
 import { selectEnis } from '../../../src/policy/enis.ts'
 import { knowing, macOf, type Told } from '../../support/knowledge.ts'
 import { planOf, settings, snapshot } from '../../support/snapshot.ts'
@@ -16,10 +16,11 @@ const ours = `${host}
 `
 const whole = { ipv4: ['172.31.0.218'], subnets: ['172.31.0.0/20', '2600:1f18::/64'] }
 
-const given = (told: Omit<Told, 'index'>, { adopted = true, raised = false, toml = '' } = {}) =>
+const given = (told: Omit<Told, 'index'>, { adopted = true, raised = false, due = true, toml = '' } = {}) =>
   settings(`[addresses]\nmode = "imds"\n${toml}`, [], {
     ...knowing([{ index: 2 }, { index: 3, device: 1, ...told }]),
     adopted: new Set(adopted ? [macOf(3)] : []),
+    due: new Set(due ? [macOf(3)] : []),
     raised: new Set(raised ? [3] : []),
   })
 /** The part of the plan that concerns links' state and addresses. */
@@ -65,6 +66,12 @@ describe('a bare ENI that was adopted', () => {
 describe('left alone is', () => {
   test.each([
     { name: 'a bare ENI that was not adopted', text: bare, more: { adopted: false } },
+    { name: 'a bare ENI that was adopted, while it is not due', text: bare, more: { due: false } },
+    {
+      name: 'an ENI that lost its addresses, while it is not due',
+      text: `${host}link eth1 driver ena`,
+      more: { due: false },
+    },
     { name: 'an ENI that is excluded', text: bare, more: { toml: '[interfaces]\nexclude = ["eth1"]' } },
     {
       name: 'an address that another link has',
@@ -132,6 +139,20 @@ describe('an ENI whose addresses bear our mark', () => {
       '+ ip -6 route add 2600:1f18::/64 dev eth1 table 20001 proto 213 metric 1024',
     )
   })
+})
+
+test.each([
+  { name: 'addresses of ours alone', addresses: '172.31.0.218/20 dev eth1 proto 213', touched: false },
+  { name: 'none', addresses: '', touched: true },
+  { name: 'one of ours that was replaced', addresses: '172.31.0.218/20 dev eth1', touched: true },
+  {
+    name: 'ours, and its own link-local one',
+    addresses: '172.31.0.218/20 dev eth1 proto 213\naddr fe80::1/64 dev eth1',
+    touched: false,
+  },
+])('somebody else has touched an ENI with $name: $touched', ({ addresses, touched }) => {
+  const seen = snapshot(`${host}link eth1 driver ena\n${addresses && `addr ${addresses}`}`)
+  expect(isTouched(seen.links.find(({ name }) => name === 'eth1')!, seen, given(whole))).toBe(touched)
 })
 
 test('bare is a managed ENI that is down and has no address but its own', () => {

@@ -50,7 +50,10 @@ test('whatever the metadata tells of ENIs, every address of the kernel leaves by
       const enis = without.enis.map(({ eni }) => eni.link)
       const knowledge = knowing(
         enis.map(({ index }, i) => ({ index, ...documents[i % documents.length] })),
-        { adopted: new Set(enis.filter((_, i) => i % 2 === 0).map(({ mac }) => mac)) },
+        {
+          adopted: new Set(enis.filter((_, i) => i % 2 === 0).map(({ mac }) => mac)),
+          due: new Set(enis.filter((_, i) => i % 4 === 0).map(({ mac }) => mac)),
+        },
       )
       const settings = {
         ...circumstances.settings,
