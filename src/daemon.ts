@@ -59,7 +59,7 @@ export class Daemon {
   #settings: Settings
   #memory: Memory = noMemory
   #enis: ReadonlySet<number> = new Set()
-  #hint = 'start'
+  #hint: Pick<Hint, 'what'> = { what: 'start' }
   #cause: PassCause = 'start'
   #outcome: PassOutcome | undefined
   #judgementDue = true
@@ -205,14 +205,21 @@ export class Daemon {
 
   #onEvent(hint: Hint): void {
     this.#tally.sighted(hint.sighting, performance.now())
-    this.#wake(hint, hint.sighting)
+    this.#note(hint, hint.sighting)
+    this.#rhythm.act(hint.urgency)
+    // Where the pass is yet to come, whoever is meant may have ended by then.
+    void hint.what
   }
 
-  #wake({ urgency, what }: Pick<Hint, 'urgency' | 'what'>, cause: PassCause): void {
-    this.#hint = what
+  #wake(hint: Pick<Hint, 'urgency' | 'what'>, cause: PassCause): void {
+    this.#note(hint, cause)
+    this.#rhythm.wake(hint.urgency)
+  }
+
+  #note(hint: Pick<Hint, 'urgency' | 'what'>, cause: PassCause): void {
+    this.#hint = hint
     this.#cause = cause
-    this.#judgementDue ||= urgency === 'soon'
-    this.#rhythm.wake(urgency)
+    this.#judgementDue ||= hint.urgency === 'soon'
   }
 
   #remove(): void {
@@ -288,7 +295,7 @@ export class Daemon {
 
   #record(outcome: PassOutcome, times: Pick<Circumstances, 'durationUs' | 'now'>): void {
     const { knowledge } = this.#settings
-    this.#audit.pass(outcome, { pass: this.#passes, hint: this.#hint, knowledge, ...times })
+    this.#audit.pass(outcome, { pass: this.#passes, hint: this.#hint.what, knowledge, ...times })
   }
 
   /** Earlier numbers are forgotten, and what has them is foreign, once a whole look at everything finds nothing to do. */

@@ -43,8 +43,8 @@ export interface PassOutcome extends Look {
 export interface PassInput extends Omit<LookInput, 'tables'> {
   readonly memory: Memory
   readonly contention: Contention
-  /** What led to the pass, for people. */
-  readonly hint: string
+  /** What led to the pass, for people. Is read once the changes are made: it may have to be looked up. */
+  readonly hint: { readonly what: string }
   /** ms of a monotonic clock. */
   readonly now: number
 }
@@ -112,7 +112,7 @@ function noteRepairs(made: readonly Applied[], { snapshot }: Look, { contention,
   const linkName = linkNamer(snapshot)
   for (const { change, result, repair } of made) {
     if (repair && result.done && !result.already) {
-      contention.repaired(objectKey(change), { object: formatChange(change, linkName), by: hint }, now)
+      contention.repaired(objectKey(change), { object: formatChange(change, linkName), by: hint.what }, now)
     }
   }
 }

@@ -52,6 +52,11 @@ export class Rhythm {
     this.#waker.wake(urgency)
   }
 
+  /** As `wake`, from a macrotask of its own: a pass that is due runs before this returns. */
+  act(urgency: 'now' | 'soon'): void {
+    this.#waker.act(urgency)
+  }
+
   /**
    * Notes a pass. Refused and withheld changes are tried again in time, also where no event tells that they have become
    * possible; `allowedAt` is when the first withheld one may be.

@@ -15,6 +15,7 @@ export class Waker {
   #dueAt = Number.POSITIVE_INFINITY
   #lastPass = Number.NEGATIVE_INFINITY
   #idlePasses = 0
+  #stopped = false
 
   constructor(run: () => void) {
     this.#run = run
@@ -24,11 +25,23 @@ export class Waker {
     this.wakeIn(urgency === 'soon' ? leisure : 0)
   }
 
+  /**
+   * As `wake`, but a pass that may run now runs before this returns: another turn of the event loop takes a daemon that has
+   * slept 20 µs. Not to be called within a pass.
+   */
+  act(urgency: 'now' | 'soon'): void {
+    if (urgency === 'now' && !this.#stopped && performance.now() >= this.#lastPass + this.#pause()) {
+      this.#fire()
+    } else {
+      this.wake(urgency)
+    }
+  }
+
   /** Runs a pass in `delay` ms, or earlier if one is due earlier. Never earlier than the pause after the last allows. */
   wakeIn(delay: number): void {
     const now = performance.now()
     const dueAt = Math.max(now + delay, this.#lastPass + this.#pause())
-    if (dueAt >= this.#dueAt) {
+    if (this.#stopped || dueAt >= this.#dueAt) {
       return
     }
     this.#cancel()
@@ -48,8 +61,8 @@ export class Waker {
   }
 
   stop(): void {
+    this.#stopped = true
     this.#cancel()
-    this.#dueAt = Number.NEGATIVE_INFINITY
   }
 
   #pause(): number {

@@ -39,7 +39,7 @@ async function passUntilDone({ kernel, settings, tables }: Session) {
       memory,
       contention,
       thorough: true,
-      hint: 'apply',
+      hint: { what: 'apply' },
       now: performance.now(),
     })
     applied.push(...outcome.applied.filter(({ result }) => result.done && !result.already))

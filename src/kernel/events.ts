@@ -1,8 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { decodeAddress } from '../netlink/address.ts'
 import type { EventView, NetlinkEvent } from '../netlink/event.ts'
 import type { EventBatch } from '../netlink/event-reader.ts'
-import { decodeLink } from '../netlink/link.ts'
 import { Listener } from '../netlink/listener.ts'
 import { decodeRoute } from '../netlink/route.ts'
 import { decodeRule } from '../netlink/rule.ts'
@@ -57,9 +55,8 @@ export class EventSource {
     return this.#seen
   }
 
-  /** Counts the writes to rules and routes by others so far; lost events count as one. */
-  foreignWrites(): number {
-    this.catchUp()
+  /** Counts the writes to rules and routes by others, as far as their events were read; lost events count as one. */
+  get foreignWrites(): number {
     return this.#foreignWrites
   }
 
@@ -125,13 +122,13 @@ export class EventSource {
     for (const event of events) {
       const urgency = this.#relevance(sketch(event))
       if (urgency === 'now') {
-        this.#onHint({ urgency, ...describe(event) })
+        this.#onHint(new EventHint(urgency, event))
         return
       }
       soon ??= urgency && event
     }
     if (soon) {
-      this.#onHint({ urgency: 'soon', ...describe(soon) })
+      this.#onHint(new EventHint('soon', soon))
     }
   }
 }
@@ -142,9 +139,8 @@ const lost: Hint = { urgency: 'now', what: 'events were lost', sighting: 'events
 function sketch({ kind, payload }: NetlinkEvent): EventSketch {
   switch (kind) {
     case 'link':
-      return { kind, linkIndex: decodeLink(payload)?.index }
     case 'address':
-      return { kind, linkIndex: decodeAddress(payload)?.linkIndex }
+      return { kind, linkIndex: linkIndexOf(payload) }
     case 'route': {
       const route = decodeRoute(payload)
       const [hop, ...more] = route?.nexthops ?? []
@@ -165,11 +161,30 @@ function sketch({ kind, payload }: NetlinkEvent): EventSketch {
   }
 }
 
-/** `rule deleted by process 812 (ip)`: a netlink port is the process id of its owner, unless that has several sockets. */
-function describe({ kind, deleted, portId }: NetlinkEvent): { what: string; sighting: Sighting } {
-  const sighting: Sighting = `${kind} ${deleted ? 'deleted' : 'changed'}`
-  const by = portId === 0 ? 'the kernel' : `process ${portId}${commandOf(portId)}`
-  return { what: `${sighting} by ${by}`, sighting }
+/** ifi_index of struct ifinfomsg and ifa_index of struct ifaddrmsg stand at one place. */
+const linkIndexOf = (payload: Buffer): number | undefined => (payload.length < 8 ? undefined : payload.readUInt32LE(4))
+
+/**
+ * `rule deleted by process 812 (ip)`: a netlink port is the process id of its owner, unless that has several sockets.
+ * Whose name it is, is looked up when it is asked for: what the event calls for comes first.
+ */
+class EventHint implements Hint {
+  readonly urgency: 'now' | 'soon'
+  readonly sighting: Sighting
+  readonly #portId: number
+  #what: string | undefined
+
+  constructor(urgency: 'now' | 'soon', { kind, deleted, portId }: NetlinkEvent) {
+    this.urgency = urgency
+    this.sighting = `${kind} ${deleted ? 'deleted' : 'changed'}`
+    this.#portId = portId
+  }
+
+  get what(): string {
+    const by = () => (this.#portId === 0 ? 'the kernel' : `process ${this.#portId}${commandOf(this.#portId)}`)
+    this.#what ??= `${this.sighting} by ${by()}`
+    return this.#what
+  }
 }
 
 function commandOf(pid: number): string {

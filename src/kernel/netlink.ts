@@ -183,16 +183,21 @@ class NetlinkKernel implements Kernel {
     ]
   }
 
+  #foreignWrites(): number {
+    this.#events.catchUp()
+    return this.#events.foreignWrites
+  }
+
   /**
    * The kernel does not flag torn dumps of rules and routes. What came in one datagram is whole; what came in more is
    * believed only if nobody else wrote meanwhile.
    */
   #untorn<T>(read: () => Dump<T>[]): { items: T[]; torn: boolean } {
     for (let attempt = 1; ; attempt++) {
-      const before = this.#events.foreignWrites()
+      const before = this.#events.foreignWrites
       const dumps = read()
       const parts = dumps.some(({ interrupted, datagrams }) => interrupted || datagrams > 1)
-      const torn = parts && this.#events.foreignWrites() !== before
+      const torn = parts && this.#foreignWrites() !== before
       if (torn) {
         this.#picture.routes.forget()
       }

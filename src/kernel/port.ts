@@ -24,7 +24,7 @@ export type Sighting = `${EventSketch['kind']} ${'changed' | 'deleted'}` | 'nfta
 /** What the daemon is told of an event: a hint to look again, never a fact to act on. */
 export interface Hint {
   readonly urgency: 'now' | 'soon'
-  /** What happened, for the audit: `rule deleted by process 812`. */
+  /** What happened, for the audit: `rule deleted by process 812`. Looks at that process when it is first read. */
   readonly what: string
   readonly sighting: Sighting
 }
@@ -45,7 +45,10 @@ export interface Kernel {
   ask(question: Question): Answer
   /** Routes of every table that refuse packets: unreachable, blackhole, prohibit. */
   refusingRoutes(family: Family): readonly Route[]
-  /** Calls back at every relevant event, and when events were lost. The process's own changes are no events. */
+  /**
+   * Calls back at every relevant event, and when events were lost, from a macrotask of its own. The process's own changes
+   * are no events.
+   */
   watch(relevance: Relevance, onHint: (hint: Hint) => void): void
   /**
    * Sends a message to the socket that hears events, and calls back when it arrives there by way of the event loop; false

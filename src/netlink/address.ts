@@ -1,8 +1,8 @@
-import { type Address, onLinkPrefix } from '../state/address.ts'
-import { addressBits, type Family } from '../state/ip.ts'
+import type { Address } from '../state/address.ts'
+import { addressBits, type Family, formatAddress } from '../state/ip.ts'
 import { Attributes } from './attributes.ts'
 import { familyFrom, familyNumber } from './family.ts'
-import { readAddress } from './prefix.ts'
+import { addressBytes, prefixOf } from './prefix.ts'
 
 /** linux/if_addr.h */
 export const IFA = { ADDRESS: 1, LOCAL: 2, FLAGS: 8, PROTO: 11 } as const
@@ -21,8 +21,8 @@ const HEADER = ADDRESS_HEADER
 interface Draft {
   /** IFA_FLAGS has 32 bits; the header's field holds the lower eight. */
   flags: number
-  address?: string | undefined
-  local?: string | undefined
+  address?: Buffer | undefined
+  local?: Buffer | undefined
   protocol?: number
 }
 
@@ -34,28 +34,32 @@ export function decodeAddress(payload: Buffer): Address | undefined {
     return undefined
   }
   const draft = readAttributes(payload, family)
-  const address = draft?.local ?? draft?.address
-  return draft && address !== undefined ? build(payload, draft, address, length) : undefined
+  const local = draft?.local ?? draft?.address
+  return draft && local ? build(payload, draft, { local, length, family }) : undefined
 }
 
 function readAttributes(payload: Buffer, family: Family): Draft | undefined {
   const draft: Draft = { flags: payload[2] as number }
   const attributes = new Attributes(payload, HEADER)
   while (attributes.next()) {
-    if (attributes.type === IFA.ADDRESS) draft.address = readAddress(attributes, family)
-    else if (attributes.type === IFA.LOCAL) draft.local = readAddress(attributes, family)
+    if (attributes.type === IFA.ADDRESS) draft.address = attributes.exactly(addressBytes(family))
+    else if (attributes.type === IFA.LOCAL) draft.local = attributes.exactly(addressBytes(family))
     else if (attributes.type === IFA.FLAGS) draft.flags = attributes.u32()
     else if (attributes.type === IFA.PROTO) draft.protocol = attributes.u8()
   }
   return attributes.malformed ? undefined : draft
 }
 
-function build(payload: Buffer, { flags, ...draft }: Draft, address: string, length: number): Address {
+function build(
+  payload: Buffer,
+  { flags, address: peer, protocol }: Draft,
+  { local, length, family }: { local: Buffer; length: number; family: Family },
+): Address {
   return {
     linkIndex: payload.readUInt32LE(4),
-    address,
+    address: formatAddress(local),
     // Without IFA_ADDRESS there is no peer: the block around the address itself.
-    onLink: onLinkPrefix(draft.address ?? address, length),
+    onLink: prefixOf(peer ?? local, length, family),
     scope: payload[3] as number,
     secondary: (flags & IFA_F.SECONDARY) !== 0,
     // An optimistic address is in use while DAD still runs: the kernel takes it as a source (ipv6_chk_addr).
@@ -63,7 +67,7 @@ function build(payload: Buffer, { flags, ...draft }: Draft, address: string, len
     dadFailed: (flags & IFA_F.DADFAILED) !== 0,
     noPrefixRoute: (flags & IFA_F.NOPREFIXROUTE) !== 0,
     // 1 to 3 are the kernel's own: loopback, router advertisements, link-local.
-    ...(draft.protocol ? { protocol: draft.protocol } : {}),
+    ...(protocol ? { protocol } : {}),
   }
 }
 

@@ -20,7 +20,7 @@ export function parseAddress(text: string): Uint8Array | undefined {
 
 /** Canonical text of 4 or 16 bytes in network order; IPv6 as in RFC 5952. */
 export function formatAddress(bytes: Uint8Array): string {
-  return bytes.length === 4 ? bytes.join('.') : formatIpv6(bytes)
+  return bytes.length === 4 ? `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}` : formatIpv6(bytes)
 }
 
 /** The one spelling of an address that the program compares and prints, or undefined where the text is no address. */

@@ -36,6 +36,7 @@ export class FakeKernel implements Kernel {
   #state: Snapshot
   #relevance: Relevance = () => undefined
   #onHint: (hint: Hint) => void = () => {}
+  #due: Hint | undefined
 
   /** `text` as for `snapshot`. */
   constructor(text: string) {
@@ -169,13 +170,27 @@ export class FakeKernel implements Kernel {
   notify(event: EventSketch, what: string): void {
     const urgency = this.#relevance(event)
     if (urgency) {
-      this.#onHint({ urgency, what, sighting: `${event.kind} changed` })
+      this.#deliver({ urgency, what, sighting: `${event.kind} changed` })
     }
   }
 
   /** The queue of events overflows. */
   loseEvents(): void {
-    this.#onHint({ urgency: 'now', what: 'events were lost', sighting: 'events lost' })
+    this.#deliver({ urgency: 'now', what: 'events were lost', sighting: 'events lost' })
+  }
+
+  /** What happens at one moment is one hint, the first urgent one, from a macrotask of its own. */
+  #deliver(hint: Hint): void {
+    if (!this.#due) {
+      setImmediate(() => {
+        const due = this.#due as Hint
+        this.#due = undefined
+        this.#onHint(due)
+      })
+    }
+    if (!this.#due || (this.#due.urgency === 'soon' && hint.urgency === 'now')) {
+      this.#due = hint
+    }
   }
 
   #parse(line: string): Rule | Route {

@@ -25,7 +25,15 @@ function audited(kernel = new FakeKernel(host)) {
   const pass = (now = 0) => {
     const hint = 'an event'
     const contention = new Contention()
-    const outcome = reconcile({ kernel, settings: settings(), memory, contention, thorough: true, hint, now })
+    const outcome = reconcile({
+      kernel,
+      settings: settings(),
+      memory,
+      contention,
+      thorough: true,
+      hint: { what: hint },
+      now,
+    })
     memory = outcome.memory
     audit.pass(outcome, { pass: ++passes, hint, durationUs: 1500, now, knowledge: noMetadata })
   }

@@ -21,7 +21,7 @@ const pass = (kernel: FakeKernel, more: Partial<PassInput> = {}) =>
     memory: noMemory,
     contention: new Contention(),
     thorough: true,
-    hint: 'an event',
+    hint: { what: 'an event' },
     now: 0,
     ...more,
   })
@@ -98,7 +98,7 @@ describe('reconcile', () => {
     let { memory } = pass(kernel, { contention })
     for (let i = 0; i < 6; i++) {
       kernel.take('rule priority 20002 from all oif eth1')
-      memory = pass(kernel, { memory, contention, now: i, hint: 'rule deleted by process 812' }).memory
+      memory = pass(kernel, { memory, contention, now: i, hint: { what: 'rule deleted by process 812' } }).memory
     }
     expect(contention.contested(6)).toEqual([
       {

@@ -24,6 +24,24 @@ describe('Waker', () => {
     expect(ran).toEqual([0])
   })
 
+  test('who may have it at once has it before the call returns', () => {
+    const { waker, ran } = woken(true)
+    waker.act('now')
+    expect(ran).toEqual([0])
+    waker.act('soon')
+    expect(ran).toEqual([0])
+  })
+
+  test('what is had at once minds the pauses, and takes along what waits', () => {
+    const { waker, ran } = woken(false)
+    waker.wake('soon')
+    for (let i = 0; i < 300; i++) {
+      waker.act('now')
+      vi.advanceTimersByTime(1)
+    }
+    expect(ran.slice(0, 8)).toEqual([0, 1, 3, 7, 15, 31, 63, 113])
+  })
+
   test('a thousand events at one moment are one pass', () => {
     const { waker, ran } = woken()
     for (let i = 0; i < 1000; i++) waker.wake(i % 2 ? 'now' : 'soon')
@@ -95,6 +113,7 @@ describe('Waker', () => {
     waker.wake('now')
     waker.stop()
     waker.wake('now')
+    waker.act('now')
     waker.wakeIn(10)
     vi.advanceTimersByTime(10_000)
     expect(ran).toEqual([])

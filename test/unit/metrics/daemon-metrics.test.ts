@@ -115,6 +115,7 @@ describe("the daemon's metrics", () => {
     pass(10_000)
     expect(series('contested_objects')).toEqual(['contested_objects 1'])
     kernel.loseEvents()
+    vi.advanceTimersByTime(0)
     expect(series('overflows')).toEqual(['overflows_total 1'])
   })
 
