@@ -90,7 +90,7 @@ function management(
     return { managed: false, unmanagedBecause: 'excluded by the configuration' }
   }
   return driver && !names(manage)
-    ? { managed: false, unmanagedBecause: `driven by ${driver.name} (${driver.evidence})` }
+    ? { managed: false, unmanagedBecause: `driven by ${driver.name} (${driver.evidence}); interfaces.manage overrules` }
     : { managed: true }
 }
 

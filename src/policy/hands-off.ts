@@ -20,7 +20,7 @@ export function networkPlugin(links: readonly Link[], rules: readonly Rule[]): P
   if (mark) {
     return { name: 'the Amazon VPC CNI', evidence: `ip rule ${formatRule(mark)}` }
   }
-  const pod = links.find(({ name, kind }) => kind === 'veth' && /^eni[0-9a-f]{11}$/.test(name))
+  const pod = links.find(isVpcCniPod)
   if (pod) {
     return { name: 'the Amazon VPC CNI', evidence: `link ${pod.name}` }
   }
@@ -28,7 +28,10 @@ export function networkPlugin(links: readonly Link[], rules: readonly Rule[]): P
   return egress && { name: 'cilium in ENI mode', evidence: `ip rule ${formatRule(egress)}` }
 }
 
-const isVpcCniMark = ({ priority, fwmark, fwmask, action, table: asked }: Rule): boolean =>
+/** The host's end of a pod of the Amazon VPC CNI. */
+export const isVpcCniPod = ({ name, kind }: Link): boolean => kind === 'veth' && /^eni[0-9a-f]{11}$/.test(name)
+
+export const isVpcCniMark = ({ priority, fwmark, fwmask, action, table: asked }: Rule): boolean =>
   priority >= 512 &&
   priority <= 1536 &&
   fwmark === 0x80 &&

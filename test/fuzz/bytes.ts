@@ -1,13 +1,21 @@
 import { decodeAddress } from '../../src/netlink/address.ts'
 import { eachMessage } from '../../src/netlink/framing.ts'
 import { decodeLink } from '../../src/netlink/link.ts'
+import { decodeMarkUse } from '../../src/netlink/mark-use.ts'
+import { nftEvents } from '../../src/netlink/nftables.ts'
 import { decodeRoute } from '../../src/netlink/route.ts'
 import { encodeRoute } from '../../src/netlink/route-request.ts'
 import { decodeRule } from '../../src/netlink/rule.ts'
 import { encodeRule } from '../../src/netlink/rule-request.ts'
+import { bitsOfTable } from '../../src/netlink/xt-table.ts'
 import type { Random } from './random.ts'
 
-const decoders = [decodeLink, decodeAddress, decodeRoute, decodeRule]
+const decoders: readonly ((bytes: Buffer) => unknown)[] = [
+  ...[decodeLink, decodeAddress, decodeRoute, decodeRule, decodeMarkUse],
+  (bytes) => nftEvents(bytes, 'eni-routed'),
+  (bytes) => bitsOfTable(bytes, 4),
+  (bytes) => bitsOfTable(bytes, 6),
+]
 
 /** Real bodies to start from: what is nearly right goes deepest. */
 const seeds: readonly Buffer[] = [
@@ -24,7 +32,21 @@ const seeds: readonly Buffer[] = [
     nexthops: [1, 2].map((oif) => ({ oif, gateway: 'fe80::1', onlink: false, weight: 1 })),
     metrics: { mtu: 1400 },
   }),
+  legacyEntry(),
 ]
+
+/** A rule of iptables-legacy with a match and a target: -m mark -j MARK. */
+function legacyEntry(): Buffer {
+  const [match, target, end] = [112, 112 + 48, 112 + 48 + 40]
+  const bytes = Buffer.alloc(end)
+  bytes.writeUInt16LE(target, 88)
+  bytes.writeUInt16LE(end, 90)
+  bytes.writeUInt16LE(target - match, match)
+  bytes.write('mark', match + 2)
+  bytes.writeUInt16LE(end - target, target)
+  bytes.write('MARK', target + 2)
+  return bytes
+}
 
 /** Feeds the decoders bytes until `deadline` (ms of performance.now()); returns how many inputs. Throws what they throw. */
 export function fuzzBytes(random: Random, deadline: number): number {

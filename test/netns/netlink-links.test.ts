@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { setLinkGroup } from '../../src/netlink/link.ts'
 import type { RequestSocket } from '../../src/netlink/request.ts'
@@ -46,6 +47,17 @@ describe.skipIf(unprivileged)('links and addresses on the kernel', () => {
     } finally {
       ip('netns del nlt-peer')
     }
+  })
+
+  test.each(['ipv4', 'ipv6'])('forwarding of %s', (family) => {
+    const forwards = () => socket.links().items.find(({ name }) => name === 'nlt0')?.forwards
+    const sysctl = (value: number) =>
+      execFileSync('sysctl', ['-qw', `net.${family}.conf.nlt0.forwarding=${value}`], { stdio: 'pipe' })
+    expect(forwards()).toBeUndefined()
+    sysctl(1)
+    expect(forwards()).toBe(true)
+    sysctl(0)
+    expect(forwards()).toBeUndefined()
   })
 
   test('setLinkGroup', () => {

@@ -166,6 +166,7 @@ describe.each([vpcCni, cilium])('ENIs of $name', (plugin) => {
     expect(ours.filter((line) => !/172\.31\.15\.216|oif eth0/.test(line))).toEqual([])
     const status = await cli(vpc, ['status'])
     expect(status.stdout).toContain(plugin.toldAs)
+    expect(status.stdout).toContain('interfaces.manage overrules')
     const { enis } = JSON.parse((await cli(vpc, ['status', '--json'])).stdout)
     expect(
       enis.map(({ interface: name, managed }: { interface: string; managed: boolean }) => [name, managed]),

@@ -64,7 +64,7 @@ describe('an appliance', () => {
 
     const { stdout } = await cli(vpc, ['status'], config)
     expect(stdout).toContain(
-      'transit  packets of other hosts through eth0, eth1, eth2 are left alone: forwarding is on, and there is nothing to forward between but eth0, eth1, eth2\n',
+      'transit  packets of other hosts through eth0, eth1, eth2 are left alone: forwarding is on, and there is nothing to forward between but eth0, eth1, eth2; interfaces.manage overrules\n',
     )
     const { enis } = JSON.parse((await cli(vpc, ['status', '--json'], config)).stdout)
     expect(enis[0].transit).toContain('forwarding is on')

@@ -1,4 +1,5 @@
 import { enumerate } from '../../policy/enumerate.ts'
+import { isVpcCniMark, isVpcCniPod } from '../../policy/hands-off.ts'
 import { formatRule } from '../../state/rule.ts'
 import type { Check, Evidence } from '../evidence.ts'
 import { pathsLike } from '../files.ts'
@@ -11,10 +12,8 @@ export const networkPlugins: Check = {
 }
 
 function vpcCni({ files, kernel, processes }: Evidence): Finding[] {
-  const pods = (kernel?.all.links ?? []).filter(({ name, kind }) => kind === 'veth' && /^eni[0-9a-f]{11}$/.test(name))
-  const rules = (kernel?.all.rules ?? []).filter(
-    ({ priority, fwmark, fwmask }) => priority >= 512 && priority <= 1536 && fwmark === 0x80 && fwmask === 0x80,
-  )
+  const pods = (kernel?.all.links ?? []).filter(isVpcCniPod)
+  const rules = (kernel?.all.rules ?? []).filter(isVpcCniMark)
   return plugin('vpc-cni', 'the Amazon VPC CNI plug-in', [
     ...pathsLike(files, /^\/etc\/cni\/net\.d\/[^/]*aws[^/]*\.conf(list)?$/),
     ...rules.slice(0, 1).map((rule) => `ip rule ${formatRule(rule)}`),
