@@ -107,7 +107,7 @@ function transitLines(enis: readonly EniPlan[]): string[] {
   const reasons = new Set(enis.flatMap(({ transit }) => transit ?? []))
   return [...reasons].map((because) => {
     const names = enis.filter(({ transit }) => transit === because).map(({ eni }) => eni.link.name)
-    return `transit  packets of other hosts through ${enumerate(names)} are left alone: ${because}; interfaces.manage overrules`
+    return `transit  packets of other hosts through ${enumerate(names)} are left alone: ${because}`
   })
 }
 

@@ -33,7 +33,7 @@ export function transitEnis(
       found.set(link.index, 'interfaces.transit names it')
     } else if (managed && link.forwards && !named(manage)) {
       const because = ruleFor(link, rules, settings) ?? between
-      if (because) found.set(link.index, because)
+      if (because) found.set(link.index, `${because}; interfaces.manage overrules`)
     }
   }
   return found

@@ -63,7 +63,7 @@ describe.skipIf(unprivileged)('what others do to nftables', () => {
 
   test('with our table taken away between two looks: there is none, and nothing is wrong', () => {
     nft('delete', ...ours)
-    expect(look()).toEqual({ uses: [] })
+    expect(look()).toEqual({ uses: [], legacyUses: [] })
   })
 
   test('is told after a flood that the queue could not hold', async () => {

@@ -17,7 +17,7 @@ const transitOf = (text: string, toml = '') =>
     ),
   )
 const between = (...names: string[]) =>
-  `forwarding is on, and there is nothing to forward between but ${names.join(', ')}`
+  `forwarding is on, and there is nothing to forward between but ${names.join(', ')}; interfaces.manage overrules`
 const both = { eth0: between('eth0', 'eth1'), eth1: between('eth0', 'eth1') }
 
 describe('ENIs that carry packets of other hosts', () => {
@@ -38,7 +38,9 @@ describe('ENIs that carry packets of other hosts', () => {
     {
       name: 'one that a rule asks about, whatever else is there',
       text: `${enis}link docker0 type bridge\nrule priority 100 from all iif eth1 lookup 100`,
-      found: { eth1: 'forwarding is on, and ip rule priority 100 from all iif eth1 lookup 100 protocol 3' },
+      found: {
+        eth1: 'forwarding is on, and ip rule priority 100 from all iif eth1 lookup 100 protocol 3; interfaces.manage overrules',
+      },
     },
     {
       name: 'none by a rule of ours',
