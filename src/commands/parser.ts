@@ -143,10 +143,10 @@ Examples:
     ],
     help: `
 SOURCE is an address of this host, or a link by name, MAC or ENI id. For an incoming connection (in LINK) it is
-the remote address; then rp_filter is judged, and the way of the answer shown. Of a published port, name the
-container's address as DESTINATION: the marks of containers = "connmark" are followed.
+the remote address; then the DNAT of nftables and iptables-nft is followed, rp_filter judged, and the way of the
+answer shown, by the marks of containers = "connmark" where it is a container's. Filters are not judged.
 
-Sends nothing, changes nothing. Works without the daemon and without privilege.
+Sends nothing, changes nothing. Works without the daemon and without privilege, but for nftables, which root may read.
 
 Exit status: 0 the way back is the way in, 1 it is not, or the kernel's own answer differs, 64 wrong usage.
 

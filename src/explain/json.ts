@@ -4,6 +4,7 @@ import type { Passage } from '../policy/explain/passage.ts'
 import type { KernelWay } from '../policy/fib/answer.ts'
 import type { Step } from '../policy/fib/rules.ts'
 import type { Fate, Way } from '../policy/fib/way.ts'
+import type { Redirection } from '../policy/redirect/redirection.ts'
 import type { Nexthop } from '../state/route.ts'
 import { protocolName } from './request.ts'
 import type { Words } from './words.ts'
@@ -29,8 +30,9 @@ export function accountJson(account: Account, towards: string | undefined, words
   }
 }
 
-export const arrivalJson = ({ inward, answer, passage, mark }: Arrival, words: Words) => ({
+export const arrivalJson = ({ redirection, inward, answer, passage, mark }: Arrival, words: Words) => ({
   in: words.link(inward.entrance.index),
+  ...redirectionJson(redirection),
   inward: accountJson(inward.account, undefined, words),
   ...checkJson(inward),
   outcome: inward.fates.flatMap((fate) => fateJson(fate, words)),
@@ -39,6 +41,12 @@ export const arrivalJson = ({ inward, answer, passage, mark }: Arrival, words: W
     ...accountJson(answer, undefined, words),
     ...(passage ? { ...checkJson(passage), outcome: passage.fates.flatMap((fate) => fateJson(fate, words)) } : {}),
   },
+})
+
+/** Where nftables sends it instead; `doubts`: what was not understood, or not read. */
+const redirectionJson = ({ packet, by, doubts }: Redirection) => ({
+  ...(by === undefined ? {} : { redirected: { by, to: packet.destination, port: packet.destinationPort } }),
+  ...(doubts.length > 0 ? { doubts } : {}),
 })
 
 /** `depends`: on which of several nexthops the kernel picks. */

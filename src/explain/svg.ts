@@ -28,10 +28,14 @@ export function panelsOf(one: Account | Arrival, title: string): Panel[] {
     return [{ account: one, title }]
   }
   return [
-    { account: one.inward.account, title: 'the way in', ...remarkOf(one.inward) },
+    { account: one.inward.account, title: wayInTitle(one), ...remarkOf(one.inward) },
     { account: one.answer, title: 'the answer', ...(one.passage ? remarkOf(one.passage) : {}) },
   ]
 }
+
+/** A picture has room for no more than where the packet is sent. */
+const wayInTitle = ({ redirection: { by } }: Arrival): string =>
+  by === undefined ? 'the way in' : `the way in, redirected by nftables: ${by}`
 
 /** What stops it, or what rp_filter says. */
 function remarkOf({ reverse, fates }: Passage): Pick<Panel, 'remark'> {

@@ -4,6 +4,7 @@ import type { Arrival } from '../policy/explain/arrival.ts'
 import { isDropped, type Passage } from '../policy/explain/passage.ts'
 import type { Step } from '../policy/fib/rules.ts'
 import type { Way } from '../policy/fib/way.ts'
+import type { Redirection } from '../policy/redirect/redirection.ts'
 import { columns, type paint } from '../terminal.ts'
 import { protocolName } from './request.ts'
 import type { Words } from './words.ts'
@@ -110,9 +111,11 @@ function hints({ packet, way }: Account, { words, styles }: Telling): string[] {
 const modes = ['off', 'strict', 'loose']
 
 /** An incoming connection: in, past rp_filter, and back. */
-export function arrivalLines({ inward, answer, passage, mark }: Arrival, telling: Telling): string[] {
+export function arrivalLines(arrival: Arrival, telling: Telling): string[] {
+  const { redirection, inward, answer, passage, mark } = arrival
   const name = telling.words.link(inward.entrance.index)
   return [
+    ...redirectionLines(redirection, telling),
     ...arrivingLines(inward, telling),
     '',
     ...checkLines(inward, telling),
@@ -122,8 +125,31 @@ export function arrivalLines({ inward, answer, passage, mark }: Arrival, telling
       : [`The connection has the mark 0x${mark.toString(16)} of ${name}, which is on its answers too.`]),
     ...accountLines(answer, 'the answer', telling),
     ...(passage && isDropped(passage) ? ['', ...checkLines(passage, telling)] : []),
+    ...cureLines(arrival, telling),
   ]
 }
+
+/** What nftables makes of the destination; silence where it leaves it alone and everything was understood. */
+function redirectionLines({ packet, by, doubts }: Redirection, { styles }: Telling): string[] {
+  const port = packet.destinationPort === 0 ? '' : ` port ${packet.destinationPort}`
+  const lines = [
+    ...(by === undefined
+      ? []
+      : [`${styles.bold('nftables')} sends it to ${styles.bold(packet.destination + port)} (rule: ${by})`]),
+    ...doubts.map((doubt) => styles.yellow(`note: ${doubt}`)),
+  ]
+  return lines.length > 0 ? [...lines, ''] : []
+}
+
+/** A published port that is answered by another ENI, and no mark that would lead the answer. */
+const cureLines = ({ passage, answer, mark }: Arrival, { styles }: Telling): string[] =>
+  passage && mark === undefined && answer.symmetry.verdict === 'no'
+    ? [
+        styles.yellow(
+          '  note: with containers = "connmark" under [routing] such answers leave by the ENI they came in by',
+        ),
+      ]
+    : []
 
 function checkLines({ entrance, reception, reverse, account, fates }: Passage, { words, styles }: Telling): string[] {
   const name = words.link(entrance.index)

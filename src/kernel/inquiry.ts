@@ -7,7 +7,9 @@ import type { Reception } from '../policy/fib/reverse.ts'
 import type { Address } from '../state/address.ts'
 import { type Family, families } from '../state/ip.ts'
 import type { Link } from '../state/link.ts'
+import type { NftSight } from '../state/netfilter.ts'
 import { createDriverLookup } from './driver.ts'
+import { Redirections } from './redirections.ts'
 import { readSysctl } from './sysctl.ts'
 
 /** linux/in.h */
@@ -27,6 +29,7 @@ export type FullPicture = Picture & { readonly addresses: readonly Address[] }
  */
 export class Inquiry {
   readonly #socket = RequestSocket.open()
+  readonly #redirections = new Redirections()
 
   /** Reads links, addresses, rules, every table that a rule asks, and what is known of routers. @throws {NetlinkError} */
   picture(): FullPicture {
@@ -69,7 +72,13 @@ export class Inquiry {
     }
   }
 
+  /** The rules by which nftables redirects packets. */
+  redirections(): NftSight {
+    return this.#redirections.see()
+  }
+
   close(): void {
+    this.#redirections.close()
     this.#socket.close()
   }
 

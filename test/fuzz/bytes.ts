@@ -2,6 +2,7 @@ import { decodeAddress } from '../../src/netlink/address.ts'
 import { eachMessage } from '../../src/netlink/framing.ts'
 import { decodeLink } from '../../src/netlink/link.ts'
 import { decodeMarkUse } from '../../src/netlink/mark-use.ts'
+import { decodeChain, decodeElements, decodeNftRule, decodeSet } from '../../src/netlink/nft-ruleset.ts'
 import { nftEvents } from '../../src/netlink/nftables.ts'
 import { decodeRoute } from '../../src/netlink/route.ts'
 import { encodeRoute } from '../../src/netlink/route-request.ts'
@@ -12,6 +13,7 @@ import type { Random } from './random.ts'
 
 const decoders: readonly ((bytes: Buffer) => unknown)[] = [
   ...[decodeLink, decodeAddress, decodeRoute, decodeRule, decodeMarkUse],
+  ...[decodeChain, decodeNftRule, decodeSet, decodeElements],
   (bytes) => nftEvents(bytes, 'eni-routed'),
   (bytes) => bitsOfTable(bytes, 4),
   (bytes) => bitsOfTable(bytes, 6),

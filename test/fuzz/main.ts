@@ -8,6 +8,7 @@ import { Vpc } from '../../src/lab/vpc.ts'
 import { fuzzBytes } from './bytes.ts'
 import { fuzzArrivals } from './fib/arrivals.ts'
 import { fuzzKernel } from './fib/kernel.ts'
+import { fuzzRedirects } from './fib/redirects.ts'
 import { report } from './fib/report.ts'
 import { fuzzWire } from './fib/wire.ts'
 import { History } from './history.ts'
@@ -34,7 +35,7 @@ if (process.getuid?.() !== 0) {
 /** The model of rules and routes against the kernel's answers, and packets that are sent or come in: half of what is left. */
 function fuzzModel(random: Random): number {
   const start = performance.now()
-  const share = (end - start) / 6
+  const share = (end - start) / 8
   const asked = fuzzKernel(random, () => performance.now() > start + share)
   console.log(
     asked.first
@@ -53,7 +54,13 @@ function fuzzModel(random: Random): number {
       ? report(came.first)
       : `${came.sent} packets came in over ${came.rounds} configurations, ${came.delivered} for this host, ${came.forwarded} went on, ${came.answered} were answered: all as the model says`,
   )
-  return asked.first || sent.first || came.first ? 1 : 0
+  const misled = fuzzRedirects(random, () => performance.now() > start + 4 * share)
+  console.log(
+    misled.first
+      ? `a packet went elsewhere than was said: ${JSON.stringify(misled.first, null, 2)}`
+      : `${misled.sent} packets over ${misled.rounds} rulesets of nftables and iptables, ${misled.redirected} redirected: all as the model says, but ${misled.vague} of which it says that it does not know`,
+  )
+  return asked.first || sent.first || came.first || misled.first ? 1 : 0
 }
 
 async function fuzzHistories(random: Random): Promise<number> {

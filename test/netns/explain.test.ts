@@ -4,9 +4,11 @@ import { labConfig } from '../../src/lab/daemon-process.ts'
 import type { Vpc } from '../../src/lab/vpc.ts'
 import { fuzzArrivals } from '../fuzz/fib/arrivals.ts'
 import { fuzzKernel } from '../fuzz/fib/kernel.ts'
+import { fuzzRedirects } from '../fuzz/fib/redirects.ts'
 import { report } from '../fuzz/fib/report.ts'
 import { fuzzWire } from '../fuzz/fib/wire.ts'
 import { Random } from '../fuzz/random.ts'
+import { addContainer, publish, published, publishers } from '../support/container.ts'
 import { cli } from '../support/daemon.ts'
 import { eth0, eth1 } from '../support/judge-answers.ts'
 import { unprivileged } from '../support/netlink.ts'
@@ -45,6 +47,15 @@ describe('the model of packets that come in', () => {
     expect(delivered).toBeGreaterThan(150)
     expect(forwarded).toBeGreaterThan(30)
     expect(answered).toBeGreaterThan(70)
+  })
+})
+
+describe('the model of redirections', () => {
+  plain.skipIf(unprivileged)('says where rules of nftables and iptables-nft send packets', () => {
+    const { first, redirected, vague, sent } = fuzzRedirects(new Random(7), (rounds) => rounds === 40)
+    expect(first).toBeUndefined()
+    expect(redirected).toBeGreaterThan(100)
+    expect(vague).toBeLessThan(sent / 4)
   })
 })
 
@@ -149,6 +160,41 @@ describe('explain', () => {
       inward: { agrees: true, ways: [{ interface: 'docker0' }] },
       answer: { agrees: true, ways: [{ interface: 'eth1', table: 20001 }], symmetry: { verdict: 'yes' } },
     })
+  })
+
+  test.for(publishers)('a port that %s publishes', async (publisher, { vpc }) => {
+    await vpc.attach(eth0)
+    await vpc.attach(eth1)
+    const container = await addContainer(vpc)
+    try {
+      await publish(vpc, publisher)
+      await vpc.instance.sysctl({ 'net.ipv4.conf.eth1.rp_filter': 1 })
+      const words = ['203.0.113.9', 'to', '172.31.0.218', 'tcp', 'dport', String(published), 'in', 'eth1']
+      const connmark = `${labConfig}[routing]\ncontainers = "connmark"\n`
+      expect(await cli(vpc, ['apply'])).toMatchObject({ code: 0 })
+      if (publisher === 'iptables-legacy') {
+        expect((await explain(vpc, ...words)).stdout).toContain('iptables-legacy has a nat table here')
+        return
+      }
+      const told = await explain(vpc, ...words)
+      expect(told.stdout).toMatch(/nftables sends it to 172\.17\.0\.2 port 7 \(rule: (ip|inet) \w+ \w+ handle \d+\)/)
+      expect(told.stdout).toContain('with containers = "connmark" under [routing]')
+      expect(told.code).toBe(1)
+      await cli(vpc, ['apply'], connmark)
+      const [one] = JSON.parse((await cli(vpc, ['explain', ...words, '--json'], connmark)).stdout).explanations
+      expect(one).toMatchObject({
+        redirected: { to: '172.17.0.2', port: 7 },
+        rpFilter: { passes: true },
+        inward: { ways: [{ interface: 'docker0' }] },
+        answer: { packet: { in: 'docker0' }, ways: [{ interface: 'eth1' }], symmetry: { verdict: 'yes' } },
+      })
+      expect(one).not.toHaveProperty('doubts')
+      const other = await json(vpc, '203.0.113.9', 'to', '172.31.0.218', 'in', 'eth1')
+      expect(other[0].doubts).toContainEqual(expect.stringContaining('the destination port is not known'))
+      expect(other[0]).not.toHaveProperty('redirected')
+    } finally {
+      container.remove()
+    }
   })
 
   test('draws it into a file', async ({ vpc }) => {

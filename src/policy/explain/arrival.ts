@@ -3,11 +3,14 @@ import { table } from '../../state/route.ts'
 import { isLinkLocal6 } from '../fib/kinds.ts'
 import { type Packet, replyTo } from '../fib/packet.ts'
 import { isOurRule } from '../ownership.ts'
+import { type Redirection, redirectionOf } from '../redirect/redirection.ts'
 import { type Account, accountFor, type World } from './account.ts'
 import { exitsThrough, type Passage, passageOf, type Witness } from './passage.ts'
 
 /** A connection that comes in by a link: the way in, and the way of the answer. */
 export interface Arrival {
+  /** What nftables makes of its destination first. */
+  readonly redirection: Redirection
   readonly inward: Passage
   /** This host's own, or that of a container behind it. */
   readonly answer: Account
@@ -20,16 +23,23 @@ export interface Arrival {
 /** Follows a packet that comes in by `entrance`, and its answer, which a socket of user `uid` of the packet sends. */
 export function arrivalOf(world: World, arriving: Packet, entrance: Link, witness: Witness): Arrival {
   // What comes in belongs to no user: the kernel looks it up as user 0.
-  const packet = asRouted(world, { ...arriving, uid: 0 }, entrance)
+  const redirection = redirectedBy(world, { ...arriving, uid: 0 }, witness)
+  const packet = asRouted(world, redirection.packet, entrance)
   const inward = passageOf(world, packet, entrance, witness)
   const { packet: reply, mark } = answerTo(world, { ...packet, uid: arriving.uid }, entrance)
   const marked = mark === undefined ? {} : { mark }
   const exit = world.fib.links.get(reply.iif ?? 0)
   if (!exit) {
-    return { inward, answer: accountFor(world, reply, witness.wayOf(reply), entrance), ...marked }
+    return { redirection, inward, answer: accountFor(world, reply, witness.wayOf(reply), entrance), ...marked }
   }
   const passage = passageOf(world, { ...reply, uid: 0 }, exit, witness, entrance)
-  return { inward, answer: passage.account, passage, ...marked }
+  return { redirection, inward, answer: passage.account, passage, ...marked }
+}
+
+function redirectedBy(world: World, packet: Packet, witness: Witness): Redirection {
+  const { ruleset, unread } = witness.redirections()
+  const redirection = ruleset ? redirectionOf(world, ruleset, packet) : { packet, doubts: [] }
+  return { ...redirection, doubts: [...redirection.doubts, ...unread] }
 }
 
 const IPPROTO = { ICMP: 1, ICMPV6: 58 } as const

@@ -1,5 +1,6 @@
 import { familyOf } from '../../state/ip.ts'
 import type { Link } from '../../state/link.ts'
+import type { NftSight } from '../../state/netfilter.ts'
 import type { KernelWay } from '../fib/answer.ts'
 import { isLimitedBroadcast, isLinkLocal6 } from '../fib/kinds.ts'
 import type { Packet } from '../fib/packet.ts'
@@ -11,6 +12,7 @@ import { type Account, accountFor, exitsOf, type World } from './account.ts'
 export interface Witness {
   wayOf(packet: Packet): KernelWay
   reception(link: Link): Omit<Reception, 'addressed'>
+  redirections(): NftSight
 }
 
 /** What becomes of a packet that comes in by a link: its way, and what may stop it before. */
