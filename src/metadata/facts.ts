@@ -83,7 +83,7 @@ function without(facts: EniFacts, place: Place, value: LeafValue): EniFacts {
 const has = (prefixes: readonly Prefix[], family: Family): boolean =>
   prefixes.some(({ address }) => familyOf(address) === family)
 
-/** Was the document's value learned? */
+/** Was the document's value learned? What was merely found in the kernel is still to be asked for. */
 function isKnown(facts: EniFacts, leaf: Leaf): boolean {
   const place = places[leaf]
   if (!('family' in place)) {
@@ -91,15 +91,21 @@ function isKnown(facts: EniFacts, leaf: Leaf): boolean {
   }
   return place.field === 'addresses'
     ? facts.addresses[place.family] !== undefined
-    : has(facts[place.field], place.family)
+    : has(
+        facts[place.field].filter((prefix) => !facts.recalled?.includes(prefix)),
+        place.family,
+      )
 }
 
 /** Does the document list anything, by what was learned of it? */
 export function isListed(facts: EniFacts, leaf: Leaf): boolean {
   const place = places[leaf]
-  return 'family' in place && place.field === 'addresses'
+  if (!('family' in place)) {
+    return isKnown(facts, leaf)
+  }
+  return place.field === 'addresses'
     ? (facts.addresses[place.family]?.latest.length ?? 0) > 0
-    : isKnown(facts, leaf)
+    : has(facts[place.field], place.family)
 }
 
 /** The documents that have still to be learned. A device number that can't be true is none. */

@@ -6,6 +6,7 @@ import { createLog } from '../log.ts'
 import { look } from '../look.ts'
 import { isTouched } from '../policy/addressing.ts'
 import { type Knowledge, noMetadata } from '../policy/knowledge.ts'
+import { recall } from '../policy/recall.ts'
 import type { Settings } from '../policy/settings.ts'
 import { openSource } from './open.ts'
 import { bareOf, watchedLinks } from './watched.ts'
@@ -25,6 +26,8 @@ export async function glanceAtMetadata(config: Config, kernel: Kernel): Promise<
   const left = desired.enis.filter(
     ({ eni: { link } }) => !isTouched(link, snapshot, settings) || ['nobody', 'silent'].includes(whoConfigures(link)),
   )
+  const all = desired.enis.map(({ eni }) => eni)
+  const recalled = recall(snapshot, all, desired.tables, settings)
   /** What a daemon would adopt after a moment. */
   const adoptable = (given: Settings) => new Set(bareOf(snapshot, left, given).map(({ mac }) => mac))
   return new Promise((resolve) => {
@@ -37,7 +40,7 @@ export async function glanceAtMetadata(config: Config, kernel: Kernel): Promise<
     }
     const timer = setTimeout(finish, patience)
     const source = openSource(config.metadata, createLog('silent', { write: () => {} }), {
-      known: nothing,
+      known: { ...nothing, enis: recalled },
       onNews: () => {},
       onFailure: () => {},
       onWalked: finish,

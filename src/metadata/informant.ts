@@ -4,6 +4,7 @@ import type { Log } from '../log.ts'
 import { isTouched, looksAfter } from '../policy/addressing.ts'
 import type { Desired } from '../policy/desired.ts'
 import { type Knowledge, noMetadata } from '../policy/knowledge.ts'
+import { recall } from '../policy/recall.ts'
 import type { Settings } from '../policy/settings.ts'
 import type { Link } from '../state/link.ts'
 import type { Snapshot } from '../state/snapshot.ts'
@@ -61,7 +62,10 @@ export class Informant {
       return
     }
     this.#considerAdoption(snapshot, desired, settings)
-    this.#source ??= this.#open()
+    if (!this.#source) {
+      this.#recall(snapshot, desired, settings)
+      this.#source = this.#open()
+    }
     const { links, addresses } = snapshot
     const { knowledge, addressing, include, exclude } = settings
     const seen = [links, addresses, knowledge, addressing, include, exclude, this.#source]
@@ -146,6 +150,20 @@ export class Informant {
     if (!sameMembers(adopted, now.adopted) || !sameMembers(due, now.due) || !sameMembers(raised, now.raised)) {
       this.#knowledge = { ...this.#knowledge, ...now }
       this.#onNews('bare ENIs were adopted, are up, or are gone')
+    }
+  }
+
+  /** Begins with what an earlier process learned and left in the kernel: only the service's word takes it away. */
+  #recall(snapshot: Snapshot, { enis, tables }: Desired, settings: Settings): void {
+    const recalled = recall(
+      snapshot,
+      enis.map(({ eni }) => eni),
+      tables,
+      settings,
+    )
+    if (recalled.size > 0) {
+      this.#knowledge = { ...this.#knowledge, enis: new Map([...this.#knowledge.enis, ...recalled]) }
+      this.#onNews('what an earlier process learned was found in the kernel')
     }
   }
 

@@ -21,6 +21,8 @@ export interface EniFacts {
   /** Delegated prefixes: /28 and /80. */
   readonly delegated: readonly Prefix[]
   readonly addresses: Readonly<Partial<Record<Family, Listed>>>
+  /** Those of the prefixes above, the very objects, that no document told to this process: see recall.ts. */
+  readonly recalled?: readonly Prefix[]
 }
 
 /** Are the addresses of a family there, with the subnet that they lie in? */

@@ -118,6 +118,38 @@ describe('delegated prefixes', () => {
   })
 })
 
+test('what was learned stands after a restart without the service, until that says otherwise', async ({ vpc }) => {
+  const imds = `${config}[addresses]\nmode = "imds"\n`
+  const { service } = await setUp(vpc)
+  const second = await plugged(vpc)
+  const told = toldOf(second, 1, { prefixes: ['172.31.4.16/28'], prefixesIpv6: ['fd00:ec2:0:a:5::/80'] })
+  await service.document(told)
+  const first = await startDaemon(vpc, imds)
+  const learned = async () => {
+    const parts = ['-4 rule show', '-6 rule show', '-6 route show table all proto 213'].map((what) =>
+      vpc.instance.ip(what),
+    )
+    const text = (await Promise.all(parts)).join('')
+    return ['from 172.31.4.16/28 lookup', 'from fd00:ec2:0:a:5::/80 lookup', 'fd00:ec2:0:a::/64 dev eth1 table'].filter(
+      (what) => text.includes(what),
+    )
+  }
+  await expect.poll(learned, { timeout: 5_000 }).toHaveLength(3)
+  await stopDaemon(first)
+  await service.ask('fail', { faults: { hang: true } })
+  const next = await startDaemon(vpc, imds)
+  await sleep(1_500)
+  expect(next.changes.map(({ command }) => command)).toEqual([])
+  expect(await learned()).toHaveLength(3)
+  await service.ask('fail', { faults: {} })
+  await service.ask('set', { documents: { [`${folderOf(second.mac)}ipv4-prefix`]: '172.31.4.32/28' } })
+  next.process.kill('SIGHUP')
+  await expect
+    .poll(learned, { timeout: 5_000 })
+    .toEqual(['from fd00:ec2:0:a:5::/80 lookup', 'fd00:ec2:0:a::/64 dev eth1 table'])
+  await stopDaemon(next)
+})
+
 describe('the verbs', () => {
   test('know without a daemon what the metadata tells', async ({ vpc }) => {
     const { service } = await setUp(vpc)
