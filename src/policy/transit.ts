@@ -25,14 +25,18 @@ export function transitEnis(
   settings: Settings,
 ): ReadonlyMap<number, string> {
   const { manage, transit, knowledge } = settings
-  const between = endsOf(links, enis)
   const found = new Map<number, string>()
+  if (transit.length === 0 && !enis.some(({ link }) => link.forwards)) {
+    return found
+  }
+  const between = endsOf(links, enis)
+  const entering = rules.filter(({ iif }) => iif !== undefined)
   for (const { link, managed } of enis) {
     const named = (patterns: readonly string[]) => bestMatch(patterns, link, knowledge.enis.get(link.mac)?.id)
     if (managed && named(transit)) {
       found.set(link.index, 'interfaces.transit names it')
     } else if (managed && link.forwards && !named(manage)) {
-      const because = ruleFor(link, rules, settings) ?? between
+      const because = ruleFor(link, entering, settings) ?? between
       if (because) found.set(link.index, `${because}; interfaces.manage overrules`)
     }
   }
