@@ -62,6 +62,19 @@ describe('an appliance', () => {
     expect(await cutOff(vpc)).toEqual([])
     expect((await packetsBy(vpc, 'eth1', 'tx')) - before, 'by the way back of main').toBeGreaterThanOrEqual(50)
 
+    const words = ['explain', foreign[0]!, 'to', there, 'in', 'eth0', '--json']
+    const [way] = JSON.parse((await cli(vpc, words, config)).stdout).explanations
+    expect(
+      [way.inward, way.answer].map(({ agrees, ways }) => [
+        agrees,
+        ways.map((one: { interface?: string }) => one.interface)[0],
+      ]),
+    ).toEqual([
+      [true, 'eth2'],
+      [true, 'eth1'],
+    ])
+    expect(way).not.toHaveProperty('connectionMark')
+
     const { stdout } = await cli(vpc, ['status'], config)
     expect(stdout).toContain(
       'transit  packets of other hosts through eth0, eth1, eth2 are left alone: forwarding is on, and there is nothing to forward between but eth0, eth1, eth2; interfaces.manage overrules\n',

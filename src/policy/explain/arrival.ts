@@ -1,9 +1,11 @@
 import type { Link } from '../../state/link.ts'
 import { table } from '../../state/route.ts'
+import { selectEnis } from '../enis.ts'
 import { isLinkLocal6 } from '../fib/kinds.ts'
 import { type Packet, replyTo } from '../fib/packet.ts'
 import { isOurRule } from '../ownership.ts'
 import { type Redirection, redirectionOf } from '../redirect/redirection.ts'
+import { transitEnis } from '../transit.ts'
 import { type Account, accountFor, type World } from './account.ts'
 import { exitsThrough, type Passage, passageOf, type Witness } from './passage.ts'
 
@@ -26,7 +28,7 @@ export function arrivalOf(world: World, arriving: Packet, entrance: Link, witnes
   const redirection = redirectedBy(world, { ...arriving, uid: 0 }, witness)
   const packet = asRouted(world, redirection.packet, entrance)
   const inward = passageOf(world, packet, entrance, witness)
-  const { packet: reply, mark } = answerTo(world, { ...packet, uid: arriving.uid }, entrance)
+  const { packet: reply, mark } = answerTo(world, { ...packet, uid: arriving.uid }, entrance, redirection)
   const marked = mark === undefined ? {} : { mark }
   const exit = world.fib.links.get(reply.iif ?? 0)
   if (!exit) {
@@ -49,7 +51,12 @@ const IPPROTO = { ICMP: 1, ICMPV6: 58 } as const
  * the container's link and carries the mark that the connection got where it came in. An echo of IPv4 keeps the TOS; that
  * of IPv6 is routed without, and a program has its own: none.
  */
-function answerTo(world: World, packet: Packet, entrance: Link): { packet: Packet; mark?: number } {
+function answerTo(
+  world: World,
+  packet: Packet,
+  entrance: Link,
+  redirection: Redirection,
+): { packet: Packet; mark?: number } {
   const tos = packet.ipProtocol === IPPROTO.ICMP ? packet.tos : 0
   const reply = { ...replyTo(packet), mark: 0, tos }
   const [exit] = exitsThrough(world, packet)
@@ -59,11 +66,19 @@ function answerTo(world: World, packet: Packet, entrance: Link): { packet: Packe
     const bound = echo || isLinkLocal6(packet.source)
     return { packet: { ...reply, ...(bound ? { oif: entrance.index } : {}), ...(echo ? { loose: true } : {}) } }
   }
-  const mark = connectionMark(world, entrance, packet.family)
+  const noted = redirection.by !== undefined || isNoted(world, entrance, exit)
+  const mark = noted ? connectionMark(world, entrance, packet.family) : undefined
   return {
     packet: { ...reply, iif: exit, ...(mark === undefined ? {} : { mark }) },
     ...(mark === undefined ? {} : { mark }),
   }
+}
+
+/** Is a connection noted with its ENI though it was not redirected? One that goes on by an ENI is not, nor an appliance's. */
+function isNoted({ fib: { picture }, settings }: World, entrance: Link, exit: number): boolean {
+  const { enis } = selectEnis(picture.links, settings, picture.rules)
+  const onByEni = enis.some(({ link }) => link.index === exit)
+  return !onByEni && !transitEnis(picture.links, picture.rules, enis, settings).has(entrance.index)
 }
 
 /** The mark by which a rule of ours leads the answers of forwarded connections to the table of the ENI. */
