@@ -105,7 +105,6 @@ test.skipIf(noGuests())(
     await setTimeout(patience)
     const took = await attachment.timeToAnswer(excluded)
     expect(took).toBeLessThan(3_000)
-    console.log(`documents to answer, beside NetworkManager: ${Math.round(took)} ms`)
     expect((await connectionOf(attachment, 'eth2'))[0]).toContain('unmanaged')
 
     // It has a connection, and DHCP is late.

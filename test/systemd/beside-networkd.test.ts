@@ -79,7 +79,6 @@ describe.skipIf(noGuests())('beside networkd, a bare ENI', () => {
     await setTimeout(500)
     const took = await attachment.timeToAnswer(eni)
     expect(took).toBeLessThan(3_000)
-    console.log(`documents to answer, beside networkd, eth${number}: ${Math.round(took)} ms`)
     const index = await indexOf(attachment, `eth${number}`)
     expect(adminState(attachment, index)).toBe('unmanaged')
   })
