@@ -13,13 +13,14 @@ import type { Informant } from './metadata/informant.ts'
 import type { Family } from './metrics/family.ts'
 import { presentFamilies } from './metrics/present.ts'
 import { type MetadataError, type PassCause, Tally } from './metrics/tally.ts'
+import type { Desired } from './policy/desired.ts'
 import { noMetadata } from './policy/knowledge.ts'
 import { type EventSketch, type Urgency, urgencyOf } from './policy/relevance.ts'
 import { inTableBand, type Settings } from './policy/settings.ts'
 import { type Memory, noMemory, type PassOutcome, reconcile } from './reconcile.ts'
 import { Rhythm } from './rhythm.ts'
 import { type Change, formatChange, takesAway } from './state/change.ts'
-import { linkNamer } from './state/snapshot.ts'
+import { linkNamer, type Snapshot } from './state/snapshot.ts'
 import { inventoryOf, statusLine } from './status-line.ts'
 
 export interface DaemonOptions {
@@ -188,6 +189,15 @@ export class Daemon {
     this.#wake({ urgency: 'now', what }, 'metadata')
   }
 
+  #see(snapshot: Snapshot, desired: Desired): void {
+    this.#informant?.see(snapshot, desired, this.#settings)
+    // What it took from this very snapshot is no news: the pass has decided with it.
+    const knowledge = this.#informant?.knowledge ?? noMetadata
+    if (knowledge !== this.#settings.knowledge) {
+      this.#settings = { ...this.#settings, knowledge }
+    }
+  }
+
   /** A route in a table of the band that no ENI has is found by a thorough look alone. */
   #urgencyOf(event: EventSketch): Urgency {
     const { kind, table } = event
@@ -289,7 +299,7 @@ export class Daemon {
     if (becameReady) {
       this.#tellReady(outcome)
     }
-    this.#informant?.see(snapshot, desired, this.#settings)
+    this.#see(snapshot, desired)
     this.#proveAlive()
   }
 

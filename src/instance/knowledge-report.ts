@@ -1,14 +1,14 @@
 import type { EniFacts, Knowledge } from '../policy/knowledge.ts'
 
 /** The daemon's knowledge on its way to a verb: maps and sets as lists. */
-export interface KnowledgeReport extends Omit<Knowledge, 'enis' | 'adopted' | 'due' | 'raised'> {
+export interface KnowledgeReport extends Omit<Knowledge, 'untold' | 'enis' | 'adopted' | 'due' | 'raised'> {
   readonly enis: readonly EniFacts[]
   readonly adopted: readonly string[]
   readonly due: readonly string[]
   readonly raised: readonly number[]
 }
 
-export const knowledgeReport = (knowledge: Knowledge): KnowledgeReport => ({
+export const knowledgeReport = ({ untold: _, ...knowledge }: Knowledge): KnowledgeReport => ({
   ...knowledge,
   enis: [...knowledge.enis.values()],
   adopted: [...knowledge.adopted],

@@ -6,7 +6,7 @@ import { createLog } from '../log.ts'
 import { look } from '../look.ts'
 import { isTouched } from '../policy/addressing.ts'
 import { type Knowledge, noMetadata } from '../policy/knowledge.ts'
-import { recall } from '../policy/recall.ts'
+import { recollect } from '../policy/recollection.ts'
 import type { Settings } from '../policy/settings.ts'
 import { openSource } from './open.ts'
 import { bareOf, watchedLinks } from './watched.ts'
@@ -16,7 +16,7 @@ const patience = 400
 
 /** What the metadata tells of the links that are there, as far as it does so at once. For a verb without a daemon. */
 export async function glanceAtMetadata(config: Config, kernel: Kernel): Promise<Knowledge> {
-  const nothing = { ...noMetadata, expected: true }
+  const nothing: Knowledge = { ...noMetadata, expected: true, untold: true }
   const settings = settingsOf(config, [], nothing)
   const { snapshot, desired } = look({ kernel, settings, tables: new Map(), thorough: false })
   const watched = watchedLinks(snapshot, desired, settings)
@@ -26,8 +26,6 @@ export async function glanceAtMetadata(config: Config, kernel: Kernel): Promise<
   const left = desired.enis.filter(
     ({ eni: { link } }) => !isTouched(link, snapshot, settings) || ['nobody', 'silent'].includes(whoConfigures(link)),
   )
-  const all = desired.enis.map(({ eni }) => eni)
-  const recalled = recall(snapshot, all, desired.tables, settings)
   /** What a daemon would adopt after a moment. */
   const adoptable = (given: Settings) => new Set(bareOf(snapshot, left, given).map(({ mac }) => mac))
   return new Promise((resolve) => {
@@ -35,12 +33,12 @@ export async function glanceAtMetadata(config: Config, kernel: Kernel): Promise<
       clearTimeout(timer)
       source.stop()
       const due = new Set(left.map(({ eni }) => eni.link.mac))
-      const told = { ...nothing, ...source.knowledge, due }
+      const told: Knowledge = { ...noMetadata, ...source.knowledge, due }
       resolve({ ...told, adopted: adoptable({ ...settings, knowledge: told }) })
     }
     const timer = setTimeout(finish, patience)
     const source = openSource(config.metadata, createLog('silent', { write: () => {} }), {
-      known: { ...nothing, enis: recalled },
+      known: { ...nothing, enis: recollect(settings, snapshot) },
       onNews: () => {},
       onFailure: () => {},
       onWalked: finish,

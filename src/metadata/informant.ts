@@ -4,7 +4,7 @@ import type { Log } from '../log.ts'
 import { isTouched, looksAfter } from '../policy/addressing.ts'
 import type { Desired } from '../policy/desired.ts'
 import { type Knowledge, noMetadata } from '../policy/knowledge.ts'
-import { recall } from '../policy/recall.ts'
+import { recollect } from '../policy/recollection.ts'
 import type { Settings } from '../policy/settings.ts'
 import type { Link } from '../state/link.ts'
 import type { Snapshot } from '../state/snapshot.ts'
@@ -44,7 +44,7 @@ export class Informant {
     this.#log = log
     this.#onFailure = onFailure
     this.#config = config.metadata
-    this.#knowledge = { ...noMetadata, expected: config.metadata.mode !== 'off' }
+    this.#knowledge = config.metadata.mode === 'off' ? noMetadata : { ...noMetadata, expected: true, untold: true }
   }
 
   get knowledge(): Knowledge {
@@ -61,11 +61,9 @@ export class Informant {
     if (this.#config.mode === 'off') {
       return
     }
+    this.#recollect(snapshot, settings)
     this.#considerAdoption(snapshot, desired, settings)
-    if (!this.#source) {
-      this.#recall(snapshot, desired, settings)
-      this.#source = this.#open()
-    }
+    this.#source ??= this.#open()
     const { links, addresses } = snapshot
     const { knowledge, addressing, include, exclude } = settings
     const seen = [links, addresses, knowledge, addressing, include, exclude, this.#source]
@@ -96,6 +94,14 @@ export class Informant {
   stop(): void {
     clearTimeout(this.#reconsideration)
     void this.#source?.then((source) => source.stop())
+  }
+
+  /** The first pass decided with what the rules show of an earlier run: that is known from now on, until more is told. */
+  #recollect(snapshot: Snapshot, settings: Settings): void {
+    const { untold, ...knowledge } = this.#knowledge
+    if (untold && !snapshot.torn) {
+      this.#knowledge = { ...knowledge, enis: recollect(settings, snapshot) }
+    }
   }
 
   /** Looks for bare ENIs that nobody else configures; again after a while where that is not decided. */
@@ -153,27 +159,14 @@ export class Informant {
     }
   }
 
-  /** Begins with what an earlier process learned and left in the kernel: only the service's word takes it away. */
-  #recall(snapshot: Snapshot, { enis, tables }: Desired, settings: Settings): void {
-    const recalled = recall(
-      snapshot,
-      enis.map(({ eni }) => eni),
-      tables,
-      settings,
-    )
-    if (recalled.size > 0) {
-      this.#knowledge = { ...this.#knowledge, enis: new Map([...this.#knowledge.enis, ...recalled]) }
-      this.#onNews('what an earlier process learned was found in the kernel')
-    }
-  }
-
   async #open(): Promise<MetadataSource> {
     const { openSource } = await import('./open.ts')
     const source = openSource(this.#config, this.#log, {
       known: this.#knowledge,
       onFailure: this.#onFailure,
       onNews: (what) => {
-        this.#knowledge = { ...this.#knowledge, ...source.knowledge }
+        const { untold: _, ...knowledge } = this.#knowledge
+        this.#knowledge = { ...knowledge, ...source.knowledge }
         this.#onNews(what)
       },
     })

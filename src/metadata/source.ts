@@ -60,7 +60,7 @@ export class MetadataSource {
   }
 
   /** What is known now, but for what this program itself has decided. */
-  get knowledge(): Omit<Knowledge, 'adopted' | 'due' | 'raised'> {
+  get knowledge(): Omit<Knowledge, 'untold' | 'adopted' | 'due' | 'raised'> {
     return {
       expected: !this.#service.refused,
       ...(this.#primaryMac ? { primaryMac: this.#primaryMac } : {}),
@@ -170,7 +170,18 @@ export class MetadataSource {
         await this.#visit(subject)
       } else {
         subject.absent(this.#moment())
+        this.#disown(subject)
       }
+    }
+  }
+
+  /** What was known before anything was told is given up where the service, which answers, does not know the ENI. */
+  #disown(subject: Subject): void {
+    const { mac, name } = subject.watched
+    const facts = this.#facts.get(mac)
+    if (facts && facts.id === undefined && subject.isDisowned(performance.now())) {
+      this.#facts = new Map([...this.#facts].filter(([other]) => other !== mac))
+      this.#options.onNews(`the metadata does not know ${name}`)
     }
   }
 

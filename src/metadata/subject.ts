@@ -256,6 +256,11 @@ export class Subject {
     return this.#news.splice(0)
   }
 
+  /** Has the listing lacked it for so long that what an earlier run was told of it can't be true any more? */
+  isDisowned(now: number): boolean {
+    return !this.listed && this.#attempts > 1 && now - this.#since >= absenceConfirmation
+  }
+
   /** The MAC is not listed, so there is nothing to ask. */
   absent({ now, chance, refresh }: Moment): void {
     const waits = this.watched.isEni || now - this.#since < curiosity

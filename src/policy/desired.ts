@@ -7,11 +7,10 @@ import { delegatedPrefixes } from './delegated.ts'
 import { type Eni, type PassedOver, selectEnis } from './enis.ts'
 import { chooseGateway, type EniFamily, type Gateway } from './gateway.ts'
 import { Kept } from './kept.ts'
-import type { EniFacts } from './knowledge.ts'
 import { desiredMarking, type Marking, noMarking } from './marking.ts'
 import { eniFamily } from './onlink.ts'
 import { isOurRoute } from './ownership.ts'
-import { recall } from './recall.ts'
+import { withRecollection } from './recollection.ts'
 import { type WantedRoute, wantedRoutes } from './routes.ts'
 import { type Holding, type WantedRule, wantedRules } from './rules.ts'
 import type { Settings } from './settings.ts'
@@ -68,13 +67,13 @@ export const nothingDesired: Desired = {
 }
 
 /** Decides, from the kernel as it is and the configuration alone, what the kernel should hold. */
-export function desiredState(snapshot: Snapshot, told: Settings, remembered: Tables): Desired {
-  const { enis, passedOver } = selectEnis(snapshot.links, told, snapshot.rules)
+export function desiredState(snapshot: Snapshot, given: Settings, remembered: Tables): Desired {
+  const settings = withRecollection(given, snapshot)
+  const { enis, passedOver } = selectEnis(snapshot.links, settings, snapshot.rules)
   if (enis.length < 2) {
     return { ...nothingDesired, enis: enis.map((eni) => ({ eni, routing: [] })), passedOver }
   }
-  const tables = assignTables(snapshot, enis, told, remembered)
-  const settings = withRecalled(told, recall(snapshot, enis, tables, told))
+  const tables = assignTables(snapshot, enis, settings, remembered)
   const parts = enis.map((eni) => ({
     eni,
     families: families.map((family) => eniFamily(snapshot, eni, family, settings)),
@@ -111,14 +110,6 @@ export function desiredState(snapshot: Snapshot, told: Settings, remembered: Tab
     passedOver,
     marking,
   }
-}
-
-/** What nothing was told of counts as an earlier process left it. */
-function withRecalled(settings: Settings, recalled: ReadonlyMap<string, EniFacts>): Settings {
-  const { knowledge } = settings
-  return recalled.size === 0
-    ? settings
-    : { ...settings, knowledge: { ...knowledge, enis: new Map([...knowledge.enis, ...recalled]) } }
 }
 
 interface EniWants {

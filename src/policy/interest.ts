@@ -2,6 +2,7 @@ import type { Link } from '../state/link.ts'
 import type { Rule } from '../state/rule.ts'
 import { selectEnis } from './enis.ts'
 import { everyNumbers } from './ownership.ts'
+import { withRecollection } from './recollection.ts'
 import { bandSize, inTableBand, type Settings } from './settings.ts'
 import { firstUnnumbered, slotOf, type Tables } from './tables.ts'
 
@@ -29,7 +30,7 @@ export function interestOf(
   remembered: Tables,
   { thorough, spare }: { readonly thorough: boolean; readonly spare: number },
 ): Interest {
-  const { enis } = selectEnis(links, settings, rules)
+  const { enis } = selectEnis(links, withRecollection(settings, { links, rules }), rules)
   const active = enis.length >= 2
   const managed = enis.filter((eni) => eni.managed)
   const unassigned = active ? managed.filter(({ link }) => !hasTable(link, remembered, settings)) : []

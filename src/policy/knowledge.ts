@@ -21,7 +21,7 @@ export interface EniFacts {
   /** Delegated prefixes: /28 and /80. */
   readonly delegated: readonly Prefix[]
   readonly addresses: Readonly<Partial<Record<Family, Listed>>>
-  /** Those of the prefixes above, the very objects, that no document told to this process: see recall.ts. */
+  /** Those of the prefixes above, the very objects, that no document told to this process: see recollection.ts. */
   readonly recalled?: readonly Prefix[]
 }
 
@@ -38,6 +38,8 @@ export const hasAddresses = ({ addresses, subnets }: EniFacts): boolean =>
 export interface Knowledge {
   /** false: the metadata is off, by configuration or by the instance's own settings; nothing will ever be known. */
   readonly expected: boolean
+  /** Nothing was told to this run of the program yet: the rules that stand show what an earlier one knew. */
+  readonly untold?: true
   /** MAC of the instance's first ENI. */
   readonly primaryMac?: string
   /** By MAC, lower case. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect } from 'vitest'
 import { bare } from '../../src/lab/addressing.ts'
 import { monotonicMs } from '../../src/lab/agent.ts'
-import type { Vpc } from '../../src/lab/vpc.ts'
+import { addressesOf, adopted, imdsConfig, imdsHost } from '../support/adopted.ts'
 import { cli, startDaemon, stopDaemon } from '../support/daemon.ts'
 import { folderOf } from '../support/imds.ts'
 import { eth0, eth1, silent } from '../support/judge-answers.ts'
@@ -11,42 +11,15 @@ import { vpcTest } from '../support/vpc.ts'
 
 const test = vpcTest()
 
-const config = '[interfaces]\ninclude = ["eth*"]\n[addresses]\nmode = "imds"\n'
 const [ipv4, ipv6] = eth1.addresses.map(bare) as [string, string]
 const list = (mac: string) => `${folderOf(mac)}local-ipv4s`
 
-/** An instance whose first ENI somebody else configured, and a daemon that may give addresses to the others. */
-async function setUp(vpc: Vpc) {
-  const first = await vpc.attach(eth0)
-  await vpc.outside.tcp(bare(eth0.addresses[0] as string))
-  const service = await MetadataService.start(vpc, first.mac)
-  await service.document(toldOf(first, 0))
-  const daemon = await startDaemon(vpc, config)
-  await daemon.waitFor(({ event, mac }) => event === 'metadata' && mac === first.mac)
-  return { service, daemon, plug: () => vpc.attach({ ...eth1, configure: false }) }
-}
-
-const addresses = async (vpc: Vpc) =>
-  (await vpc.instance.ip('-o address show dev eth1 scope global'))
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/).slice(3, 4).join(' '))
-    .filter((line) => line !== '')
-
-/** eth1 with its addresses, by the daemon. */
-async function adopted(vpc: Vpc) {
-  const world = await setUp(vpc)
-  const second = await world.plug()
-  await world.service.document(toldOf(second, 1))
-  await expect.poll(() => silent(vpc, [eth1]), { timeout: 5_000 }).toEqual([])
-  return { ...world, second }
-}
-
 describe('a bare ENI', () => {
   test('gets the addresses that its documents list, as the VPC would give them', async ({ vpc }) => {
-    const { service, daemon, plug } = await setUp(vpc)
+    const { service, daemon, plug } = await imdsHost(vpc)
     const second = await plug()
     await sleep(2_000)
-    expect(await addresses(vpc)).toEqual([])
+    expect(await addressesOf(vpc)).toEqual([])
     const start = monotonicMs()
     const told = toldOf(second, 1)
     const [, at] = await Promise.all([
@@ -54,12 +27,12 @@ describe('a bare ENI', () => {
       vpc.outside.firstAnswer(ipv4),
     ])
     expect((at ?? Number.POSITIVE_INFINITY) - start).toBeLessThan(1_500)
-    await expect.poll(() => addresses(vpc)).toEqual([`${ipv4}/20`, '172.31.0.219/32', `${ipv6}/128`])
+    await expect.poll(() => addressesOf(vpc)).toEqual([`${ipv4}/20`, '172.31.0.219/32', `${ipv6}/128`])
     expect(await silent(vpc, [eth0, eth1])).toEqual([])
     const shown = await vpc.instance.ip('-d address show dev eth1')
     expect(shown).toMatch(/172\.31\.0\.219\/32 scope global noprefixroute/)
     expect(await vpc.instance.ip('-6 route show table 20001')).toContain('fd00:ec2:0:a::/64 dev eth1 proto 213')
-    expect((await cli(vpc, ['plan'], config)).stdout).toBe('')
+    expect((await cli(vpc, ['plan'], imdsConfig)).stdout).toBe('')
     expect(daemon.changes.map(({ command }) => command)).toContain(`ip address add ${ipv4}/20 dev eth1 proto 213`)
     await stopDaemon(daemon)
   })
@@ -70,12 +43,12 @@ describe('a bare ENI', () => {
     await service.document(toldOf(first, 0))
     const second = await vpc.attach({ ...eth1, configure: false })
     await service.document(toldOf(second, 1))
-    const observing = config.replace('imds', 'observe')
+    const observing = imdsConfig.replace('imds', 'observe')
     const daemon = await startDaemon(vpc, observing)
     await daemon.waitFor(({ msg }) =>
       msg.includes(`eth1 lacks ${ipv4}, ${ipv6}, which the metadata lists, and is down`),
     )
-    expect(await addresses(vpc)).toEqual([])
+    expect(await addressesOf(vpc)).toEqual([])
     expect((await cli(vpc, ['status'], observing)).stdout).toContain('addresses.mode = "imds"')
     await stopDaemon(daemon)
   })
@@ -85,23 +58,23 @@ describe('a bare ENI', () => {
     const service = await MetadataService.start(vpc, first.mac)
     await service.document(toldOf(first, 0))
     await service.document(toldOf(await vpc.attach({ ...eth1, configure: false }), 1))
-    expect((await cli(vpc, ['plan'], config)).stdout).toContain(
+    expect((await cli(vpc, ['plan'], imdsConfig)).stdout).toContain(
       `+ ip link set dev eth1 up\n+ ip address add ${ipv4}/20`,
     )
-    expect((await cli(vpc, ['apply'], config)).code).toBe(0)
+    expect((await cli(vpc, ['apply'], imdsConfig)).code).toBe(0)
     expect(await silent(vpc, [eth0, eth1])).toEqual([])
   })
 })
 
 describe('an ENI that somebody else configures', () => {
   test('is left to him, whatever the documents list', async ({ vpc }) => {
-    const { service, daemon, plug } = await setUp(vpc)
+    const { service, daemon, plug } = await imdsHost(vpc)
     const second = await plug()
     await vpc.configure('eth1')
     await service.document({ ...toldOf(second, 1), ipv4: [ipv4, '172.31.0.219'] })
     await daemon.waitFor(({ event, mac }) => event === 'metadata' && mac === second.mac)
     await sleep(500)
-    expect(await addresses(vpc)).toEqual([...eth1.addresses])
+    expect(await addressesOf(vpc)).toEqual([...eth1.addresses])
     await stopDaemon(daemon)
   })
 })
@@ -123,20 +96,20 @@ describe('later changes of the list', () => {
     const path = list(second.mac)
     await service.ask('set', { documents: { [path]: `${ipv4}\n172.31.0.219` } })
     daemon.process.kill('SIGHUP')
-    await expect.poll(() => addresses(vpc), { timeout: 5_000 }).toContain('172.31.0.219/32')
+    await expect.poll(() => addressesOf(vpc), { timeout: 5_000 }).toContain('172.31.0.219/32')
     await service.ask('remove', { paths: [folderOf(second.mac)] })
     daemon.process.kill('SIGHUP')
     await sleep(500)
     await service.ask('fail', { faults: { garbage: '' } })
     daemon.process.kill('SIGHUP')
     await sleep(500)
-    expect(await addresses(vpc)).toContain('172.31.0.219/32')
+    expect(await addressesOf(vpc)).toContain('172.31.0.219/32')
     await service.ask('fail', { faults: {} })
     await service.document(toldOf(second, 1))
     daemon.process.kill('SIGHUP')
     await sleep(500)
-    expect(await addresses(vpc)).toContain('172.31.0.219/32')
-    await expect.poll(() => addresses(vpc), { timeout: 5_000 }).not.toContain('172.31.0.219/32')
+    expect(await addressesOf(vpc)).toContain('172.31.0.219/32')
+    await expect.poll(() => addressesOf(vpc), { timeout: 5_000 }).not.toContain('172.31.0.219/32')
     expect(await silent(vpc, [eth0, eth1])).toEqual([])
     await stopDaemon(daemon)
   })
@@ -145,16 +118,16 @@ describe('later changes of the list', () => {
     const { service, daemon, second } = await adopted(vpc)
     await service.ask('set', { documents: { [list(second.mac)]: `${ipv4}\n172.31.0.219` } })
     daemon.process.kill('SIGHUP')
-    await expect.poll(() => addresses(vpc), { timeout: 5_000 }).toContain('172.31.0.219/32')
+    await expect.poll(() => addressesOf(vpc), { timeout: 5_000 }).toContain('172.31.0.219/32')
     await vpc.instance.ip('address add 172.31.0.77/32 dev eth1')
     await stopDaemon(daemon)
     await service.ask('set', { documents: { [list(second.mac)]: ipv4 } })
-    const next = await startDaemon(vpc, config)
+    const next = await startDaemon(vpc, imdsConfig)
     await next.waitFor(({ event, mac }) => event === 'metadata' && mac === second.mac)
-    expect(await addresses(vpc)).toContain('172.31.0.219/32')
+    expect(await addressesOf(vpc)).toContain('172.31.0.219/32')
     next.process.kill('SIGHUP')
-    await expect.poll(() => addresses(vpc), { timeout: 10_000 }).not.toContain('172.31.0.219/32')
-    expect(await addresses(vpc)).toContain('172.31.0.77/32')
+    await expect.poll(() => addressesOf(vpc), { timeout: 10_000 }).not.toContain('172.31.0.219/32')
+    expect(await addressesOf(vpc)).toContain('172.31.0.77/32')
     await stopDaemon(next)
   })
 })
@@ -166,7 +139,7 @@ test('what somebody takes away is put back', async ({ vpc }) => {
   await vpc.instance.ip('address flush dev eth1')
   await expect.poll(() => silent(vpc, [eth1]), { timeout: 5_000 }).toEqual([])
   await stopDaemon(daemon)
-  const next = await startDaemon(vpc, config)
+  const next = await startDaemon(vpc, imdsConfig)
   await next.waitFor(({ event, msg }) => event === 'metadata' && msg.startsWith('eth1 is'))
   await vpc.instance.ip('address flush dev eth1')
   await expect.poll(() => silent(vpc, [eth1]), { timeout: 5_000 }).toEqual([])
@@ -191,7 +164,7 @@ test('cleanup takes the addresses away that bear our mark, and no others', async
   const { daemon } = await adopted(vpc)
   await vpc.instance.ip('address add 172.31.0.77/32 dev eth1')
   await stopDaemon(daemon)
-  expect(await addresses(vpc)).toHaveLength(3)
-  expect((await cli(vpc, ['cleanup'], config)).stdout).toContain(`- ip address del ${ipv4}/20 dev eth1`)
-  expect(await addresses(vpc)).toEqual(['172.31.0.77/32'])
+  expect(await addressesOf(vpc)).toHaveLength(3)
+  expect((await cli(vpc, ['cleanup'], imdsConfig)).stdout).toContain(`- ip address del ${ipv4}/20 dev eth1`)
+  expect(await addressesOf(vpc)).toEqual(['172.31.0.77/32'])
 })
