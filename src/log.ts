@@ -1,4 +1,4 @@
-import { Writable } from 'node:stream'
+import { fstatSync } from 'node:fs'
 import pino, { type DestinationStream, type Logger } from 'pino'
 import { paint, wantsColour } from './terminal.ts'
 
@@ -11,7 +11,7 @@ export type Log = Logger
 export async function openLog(level: string): Promise<Log> {
   const journal = process.env.JOURNAL_STREAM ? await import('./systemd/journal.ts') : undefined
   if (!journal?.isJournal([1, 2])) {
-    return createLog(level, outputOf(process.stdout))
+    return createLog(level, mayBeTerminal(1) ? outputOf(process.stdout) : jsonLines())
   }
   const lines = jsonLines()
   const stream = await journal.openJournal((line) => lines.write(line))
@@ -32,6 +32,16 @@ export const outputOf = (output: NodeJS.WriteStream): DestinationStream =>
 export const createLog = (level: string, destination: DestinationStream): Log =>
   pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination)
 
+/** Tells what is none without Node's stream for it, which takes 3 ms to load. */
+function mayBeTerminal(fd: number): boolean {
+  try {
+    return fstatSync(fd).isCharacterDevice()
+  } catch {
+    // A closed output is none.
+    return false
+  }
+}
+
 const jsonLines = (): DestinationStream => pino.destination({ fd: 1, sync: true })
 
 interface Line {
@@ -42,13 +52,9 @@ interface Line {
   readonly remedy?: string
 }
 
-const humanLines = (output: NodeJS.WriteStream): Writable =>
-  new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      output.write(`${formatLine(JSON.parse(chunk.toString()), wantsColour(output))}\n`)
-      done()
-    },
-  })
+const humanLines = (output: NodeJS.WriteStream): DestinationStream => ({
+  write: (line) => output.write(`${formatLine(JSON.parse(line), wantsColour(output))}\n`),
+})
 
 /** `TIME MESSAGE  # CAUSE`, the remedy on a line of its own. */
 export function formatLine(line: Line, colour: boolean): string {

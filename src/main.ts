@@ -22,18 +22,22 @@ function failure(error: unknown): number {
   throw error
 }
 
-// A reader that closes the pipe (`plan | head`) is no error of ours.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit(exit.ok)
-})
-
 /** Each verb is loaded when it is asked for. */
 async function main(): Promise<number> {
   const daemon = daemonArguments(process.argv.slice(2))
-  return daemon
-    ? (await import('./commands/run.ts')).run(daemon)
-    : (await import('./commands/parser.ts')).parseArguments(process.argv)
+  if (daemon) {
+    return (await import('./commands/run.ts')).run(daemon)
+  }
+  forgiveClosedPipe()
+  return (await import('./commands/parser.ts')).parseArguments(process.argv)
+}
+
+/** A reader that closes the pipe (`plan | head`) is no error of ours. */
+function forgiveClosedPipe(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(exit.ok)
+  })
 }
 
 main().then(

@@ -1,5 +1,5 @@
-import type { Server } from 'node:net'
 import type { Config } from '../config/schema.ts'
+import type { LocalServer } from '../instance/local-server.ts'
 import { instanceFile } from '../instance/namespace.ts'
 import type { Log } from '../log.ts'
 import type { Family } from './family.ts'
@@ -14,7 +14,7 @@ export const metricsSocket = ({ metrics }: Config): string => metrics.socket || 
 export class Exposition {
   readonly #families: () => Family[]
   readonly #log: Log
-  #server: { readonly file: string; readonly server: Server } | undefined
+  #server: { readonly file: string; readonly server: LocalServer } | undefined
   #textfile: { readonly file: string; readonly writer: Textfile } | undefined
 
   constructor(families: () => Family[], log: Log) {

@@ -1,40 +1,31 @@
-import { chmodSync, lstatSync, rmSync } from 'node:fs'
+import { lstatSync, rmSync } from 'node:fs'
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
-import { createServer, type Server } from 'node:net'
+import { type LocalServer, serveLocally } from '../instance/local-server.ts'
 import type { Log } from '../log.ts'
 import type { Family } from './family.ts'
 import { openMetricsText, prometheusText } from './text.ts'
 
 /** ms; a client that says nothing for so long is hung up on. */
 const patience = 5_000
-/** Scrapers come one at a time. */
-const mostClients = 16
 
 /**
  * Answers `GET /metrics` on a unix socket, for every local user. A reader that asks for OpenMetrics or JSON gets it; the
  * others get Prometheus' text format, as curl and old scrapers expect. node:http is loaded at the first request: a daemon
  * that nobody scrapes should not have to hold it.
  */
-export function serveMetrics(file: string, families: () => Family[], log: Log): Server {
-  let http: Promise<HttpServer> | undefined
-  const server = createServer({ pauseOnConnect: true }, (socket) => {
-    // A client that has gone is no fault of ours.
-    socket.on('error', () => socket.destroy())
-    socket.setTimeout(patience, () => socket.destroy())
-    http ??= createHttp(families)
-    void http.then((parser) => {
-      parser.emit('connection', socket)
-      socket.resume()
-    })
-  })
-  server.maxConnections = mostClients
-  // Without it nobody can scrape; the routing does not depend on it.
-  server.on('error', (error) =>
-    log.warn({ event: 'metrics', err: error }, `metrics can't be read at ${file}: ${error.message}`),
-  )
+export function serveMetrics(file: string, families: () => Family[], log: Log): LocalServer {
+  let http: HttpServer | undefined
   makeRoom(file)
-  server.listen(file, () => chmodSync(file, 0o666))
-  return server
+  return serveLocally(
+    file,
+    (socket) => {
+      socket.setTimeout(patience, () => socket.destroy())
+      http ??= createHttp(families)
+      http.emit('connection', socket)
+    },
+    // Without it nobody can scrape; the routing does not depend on it.
+    (error) => log.warn({ event: 'metrics', err: error }, `metrics can't be read at ${file}: ${error.message}`),
+  )
 }
 
 /** A socket that a daemon left behind when it was killed; what is no socket is somebody else's, and stays. */
@@ -44,9 +35,9 @@ function makeRoom(file: string): void {
   }
 }
 
-async function createHttp(families: () => Family[]): Promise<HttpServer> {
-  const { createServer: createHttpServer } = await import('node:http')
-  return createHttpServer((request, response) => answer(request, response, families))
+function createHttp(families: () => Family[]): HttpServer {
+  const { createServer } = process.getBuiltinModule('node:http')
+  return createServer((request, response) => answer(request, response, families))
 }
 
 function answer(request: IncomingMessage, response: ServerResponse, families: () => Family[]): void {

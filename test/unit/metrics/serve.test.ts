@@ -20,10 +20,9 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-async function serving() {
+function serving() {
   const { log, messages } = memoryLog()
   const server = serveMetrics(socketPath, () => [gauge('x', 'X.', 1)], log)
-  await new Promise((resolve) => server.once('listening', resolve).once('error', resolve))
   return { server, messages, [Symbol.dispose]: () => server.close() }
 }
 
@@ -49,7 +48,7 @@ test.each([
     body: '[{"name":"x","type":"gauge","help":"X.","samples":[{"labels":{},"value":1}]}]\n',
   },
 ])('who accepts $accept gets $type', async ({ accept, type, body }) => {
-  using _served = await serving()
+  using _served = serving()
   expect(await ask('GET', '/metrics', accept)).toEqual({ status: 200, type, body })
 })
 
@@ -59,12 +58,12 @@ test.each([
   { method: 'GET', path: '/', status: 404, says: 'there is no / here: GET /metrics\n' },
   { method: 'POST', path: '/metrics', status: 405, says: 'only GET /metrics\n' },
 ])('$method $path is $status', async ({ method, path, status, says }) => {
-  using _served = await serving()
+  using _served = serving()
   expect(await ask(method, path)).toMatchObject({ status, body: says })
 })
 
 test('many at once, broken requests and clients that hang up do no harm', async () => {
-  using _served = await serving()
+  using _served = serving()
   for (const bytes of ['', 'GET', '\0\0\0', 'GET /metrics HTTP/1.1\r\n\r\n']) {
     createConnection(socketPath)
       .on('error', () => {})
@@ -80,11 +79,12 @@ test('a socket that a killed daemon left is taken over; a file of somebody else 
   const killed = `require('net').createServer().listen(${JSON.stringify(socketPath)}, () => process.kill(process.pid, 'SIGKILL'))`
   spawnSync(process.execPath, ['-e', killed])
   expect(existsSync(socketPath)).toBe(true)
-  const { server } = await serving()
+  const { server } = serving()
   expect(await readMetrics(socketPath, 'text/plain')).toBe(prometheus)
-  await new Promise((resolve) => server.close(resolve))
+  server.close()
+  expect(existsSync(socketPath)).toBe(false)
   writeFileSync(socketPath, 'precious')
-  using second = await serving()
+  using second = serving()
   expect(second.messages('metrics')[0]).toContain('EADDRINUSE')
   expect(existsSync(socketPath)).toBe(true)
 })
