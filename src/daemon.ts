@@ -33,6 +33,8 @@ export interface DaemonOptions {
   /** Is called at least every `longestSilence` ms as long as passes succeed and events of the kernel are heard. */
   readonly onAlive?: () => void
   readonly longestSilence?: number
+  /** Is called when nothing is to be expected for a while: after the start, and after looks that find nothing. */
+  readonly onQuiet?: () => void
   /** What tells of the metadata; without it, the metadata is off. */
   readonly informant?: (onFailure: (reason: MetadataError) => void) => Informant
 }
@@ -45,6 +47,7 @@ export class Daemon {
   readonly #onNews: () => void
   readonly #onAlive: (() => void) | undefined
   readonly #longestSilence: number | undefined
+  readonly #onQuiet: () => void
   readonly #audit: Audit
   readonly #contention = new Contention()
   readonly #health: Health
@@ -52,6 +55,7 @@ export class Daemon {
     pass: () => this.#pass(),
     lookThoroughly: (what, cause) => this.#lookThoroughly(what, cause),
     warm: () => this.#warm(),
+    warmed: () => this.#rest(),
   })
   readonly #since = new Date()
   readonly #tally = new Tally()
@@ -82,6 +86,7 @@ export class Daemon {
     this.#onNews = options.onNews ?? (() => {})
     this.#onAlive = options.onAlive
     this.#longestSilence = options.longestSilence
+    this.#onQuiet = options.onQuiet ?? (() => {})
     this.#audit = new Audit(options.log)
     this.#health = new Health({
       kernel: options.kernel,
@@ -332,6 +337,12 @@ export class Daemon {
     const what = outcome.desired.active ? '' : ', nothing to do until a second one is attached'
     this.#log.info({ event: 'ready' }, `ready: ${inventoryOf(outcome)}${what}`)
     this.#rhythm.warmUp()
+  }
+
+  /** What a look needs of the memory that was given back, it has again before the next event. */
+  #rest(): void {
+    this.#onQuiet()
+    this.#warm()
   }
 
   #warm(): void {

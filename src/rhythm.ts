@@ -24,6 +24,8 @@ export interface Beats {
   readonly lookThoroughly: (what: string, cause: PassCause) => void
   /** Looks at the kernel for nothing but that V8 compiles the code of a pass before it is needed. */
   readonly warm: () => void
+  /** The start is over, with all that belongs to it. */
+  readonly warmed: () => void
 }
 
 /** Everything that happens in time: when the next pass runs, what is tried again, and looks that no event asks for. */
@@ -87,7 +89,8 @@ export class Rhythm {
     const started = performance.now()
     this.#beats.warm()
     const left = budget - (performance.now() - started)
-    this.#warming = left > 0 && looks > 1 ? setTimeout(() => this.warmUp(left, looks - 1), warmUpPause) : undefined
+    const next = left > 0 && looks > 1 ? () => this.warmUp(left, looks - 1) : this.#beats.warmed
+    this.#warming = setTimeout(next, warmUpPause)
   }
 
   stop(): void {

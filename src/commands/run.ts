@@ -8,6 +8,7 @@ import { lockNamespace } from '../instance/lock.ts'
 import { serveReport } from '../instance/report-server.ts'
 import { openKernel } from '../kernel/netlink.ts'
 import { type Log, openLog } from '../log.ts'
+import { tidier } from '../memory.ts'
 import { Informant } from '../metadata/informant.ts'
 import { Exposition } from '../metrics/exposition.ts'
 import { requireNetAdmin } from '../privilege.ts'
@@ -34,6 +35,7 @@ export async function run(options: CommonOptions): Promise<number> {
       exposition.touch()
       service.news()
     },
+    onQuiet: tidier(),
     // Half of what the manager grants, as sd_watchdog_enabled(3) recommends.
     ...(manager.watchdog && { longestSilence: manager.watchdog / 2, onAlive: () => manager.alive() }),
   })

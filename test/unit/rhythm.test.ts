@@ -6,10 +6,16 @@ afterEach(() => vi.useRealTimers())
 
 /** A rhythm whose warming looks take `cost` ms each, and how many there were. */
 function warming(cost: number) {
-  const beats = { pass: vi.fn(), lookThoroughly: vi.fn(), warm: vi.fn(() => void vi.advanceTimersByTime(cost)) }
+  const beats = {
+    pass: vi.fn(),
+    lookThoroughly: vi.fn(),
+    warm: vi.fn(() => void vi.advanceTimersByTime(cost)),
+    warmed: vi.fn(),
+  }
   const rhythm = new Rhythm(beats)
   rhythm.warmUp()
   vi.advanceTimersByTime(60_000)
+  expect(beats.warmed).toHaveBeenCalledOnce()
   return beats.warm.mock.calls.length
 }
 
