@@ -13,6 +13,7 @@ import { Inquiry } from '../kernel/inquiry.ts'
 import { type Account, accountFor, type World, worldOf } from '../policy/explain/account.ts'
 import { type Arrival, arrivalOf } from '../policy/explain/arrival.ts'
 import { isDropped, type Passage } from '../policy/explain/passage.ts'
+import { isOurRule } from '../policy/ownership.ts'
 import type { Settings } from '../policy/settings.ts'
 import { paint, wantsColour } from '../terminal.ts'
 import { print, printJson } from './output.ts'
@@ -61,7 +62,7 @@ function tell(inquiry: Inquiry, settings: Settings, typed: Typed, options: Expla
   const words = wordsOf(world.fib)
   if (options.svg !== undefined) {
     const panels = told.flatMap((one, i) => panelsOf(one, subjects[i]?.towards ?? ''))
-    writePicture(drawWays(panels, world, words), options.svg)
+    writePicture(drawWays(panels, world, words, options.all === true), options.svg)
   } else if (options.json) {
     printJson({
       explanations: told.map((one, i) =>
@@ -69,7 +70,12 @@ function tell(inquiry: Inquiry, settings: Settings, typed: Typed, options: Expla
       ),
     })
   } else {
-    const telling: Telling = { words, styles: paint(wantsColour(process.stdout)), all: options.all === true }
+    const telling: Telling = {
+      words,
+      styles: paint(wantsColour(process.stdout)),
+      all: options.all === true,
+      isOurs: (rule) => isOurRule(settings, rule),
+    }
     for (const [i, one] of told.entries()) {
       if (i > 0) print()
       const lines =
@@ -117,7 +123,7 @@ const accountsOf = (one: Account | Arrival): readonly Account[] =>
 const comparable = ({ account, ...passage }: Passage): readonly Account[] => (isDropped(passage) ? [] : [account])
 
 const isGood = (one: Account | Arrival): boolean =>
-  accountsOf(one).every(({ agrees }) => agrees) &&
+  accountsOf(one).every(({ agrees, unled }) => agrees && unled === undefined) &&
   ('inward' in one
     ? one.answer.symmetry.verdict !== 'no' &&
       ![one.inward, one.passage].some((passage) => passage && isDropped(passage))

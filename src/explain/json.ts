@@ -11,7 +11,7 @@ import type { Words } from './words.ts'
 
 /** An account for programs; rules and routes as `ip` has them. */
 export function accountJson(account: Account, towards: string | undefined, words: Words) {
-  const { packet, way, without, symmetry, symmetryWithout, kernel, agrees, hidden } = account
+  const { packet, way, without, symmetry, symmetryWithout, kernel, agrees, hidden, unled } = account
   const { oif, iif, ipProtocol, ...rest } = packet
   return {
     packet: {
@@ -27,6 +27,7 @@ export function accountJson(account: Account, towards: string | undefined, words
     kernel: kernelJson(kernel, words),
     agrees,
     ...(hidden ? { hidden } : {}),
+    ...(unled ? { ruleMissing: { interface: words.link(unled.link), table: unled.table } } : {}),
   }
 }
 

@@ -1,7 +1,9 @@
 import { selectEnis } from '../policy/enis.ts'
 import { type Account, exitsOf, ownerOf, type World } from '../policy/explain/account.ts'
+import type { Packet } from '../policy/fib/packet.ts'
 import { isOurRoute } from '../policy/ownership.ts'
 import { isRoutable } from '../state/address.ts'
+import { familyOf } from '../state/ip.ts'
 import { box, type Picture, text, wrap } from './svg-shapes.ts'
 import type { Words } from './words.ts'
 
@@ -18,6 +20,8 @@ export const thisHost = 'this host'
 /** ENIs beyond this many are drawn only where a way leads to them. */
 const mostEnis = 6
 const mostAddresses = 3
+/** As many as the longest IPv6 address has. */
+const cardCharacters = 39
 
 /** The ENIs, and every link that a way of the packet leads to. */
 export function cardsOf(world: World, { way, without, packet }: Account, words: Words): Card[] {
@@ -29,7 +33,11 @@ export function cardsOf(world: World, { way, without, packet }: Account, words: 
   const cards = shown
     .filter((index) => fib.links.has(index))
     .map((index): Card => {
-      const own = addresses.filter((a) => a.linkIndex === index && isRoutable(a)).map(({ address }) => address)
+      const own = addresses
+        .filter((a) => a.linkIndex === index && isRoutable(a))
+        .map(({ address }) => address)
+        // The packet's own first, then those of its family.
+        .toSorted((a, b) => rank(b, packet) - rank(a, packet))
       const table = fib.picture.routes.find((r) => isOurRoute(settings, r) && r.nexthops[0]?.oif === index)?.table
       const more = own.length > mostAddresses ? [`and ${own.length - mostAddresses} more`] : []
       return {
@@ -41,8 +49,11 @@ export function cardsOf(world: World, { way, without, packet }: Account, words: 
   return local ? [...cards, { name: thisHost, kind: '', lines: [] }] : cards
 }
 
+const rank = (address: string, { source, family }: Packet): number =>
+  (address === source ? 2 : 0) + (familyOf(address) === family ? 1 : 0)
+
 export function drawCard({ name, kind, lines }: Card, x: number, y: number, width: number): Picture {
-  const all = lines.flatMap((line) => wrap(line, 38))
+  const all = lines.flatMap((line) => wrap(line, cardCharacters))
   const height = 36 + all.length * 17 + (all.length > 0 ? 4 : 0)
   return {
     body: [

@@ -3,14 +3,19 @@ import type { Arrival } from '../policy/explain/arrival.ts'
 import type { Passage } from '../policy/explain/passage.ts'
 import type { Step } from '../policy/fib/rules.ts'
 import type { Fate } from '../policy/fib/way.ts'
+import { isOurRule } from '../policy/ownership.ts'
+import type { Rule } from '../state/rule.ts'
+import { type Row as Folded, foldSteps, missesText } from './fold.ts'
 import { cardsOf, drawCard, thisHost } from './svg-cards.ts'
 import { box, document, type Picture, path, text, wrap } from './svg-shapes.ts'
 import type { Words } from './words.ts'
 
 /** Pixels: the rules stand on the left, the links on the right, and the ways run between them. */
-const layout = { width: 1120, left: 24, rules: 690, right: 800, cards: 296, gap: 10, line: 17, pad: 10 } as const
+const layout = { width: 1160, left: 24, rules: 706, right: 818, cards: 318, gap: 10, line: 17, pad: 10 } as const
 /** Characters of the monospaced text that fit into a rule's box. */
-const ruleCharacters = 76
+const ruleCharacters = 79
+/** Characters of the heading, which is bold. */
+const headCharacters = 105
 /** Rules in a row that miss are drawn one by one up to this many. */
 const mostMisses = 2
 
@@ -47,11 +52,11 @@ function remarkOf({ reverse, fates }: Passage): Pick<Panel, 'remark'> {
 }
 
 /** A picture of the ways, as an SVG document that is readable on light and dark. */
-export function drawWays(panels: readonly Panel[], world: World, words: Words): string {
+export function drawWays(panels: readonly Panel[], world: World, words: Words, all = false): string {
   let height = 16
   const parts: string[] = []
   for (const panel of panels) {
-    const drawn = drawPanel(panel, world, words, height)
+    const drawn = drawPanel(panel, world, words, height, all)
     parts.push(drawn.body)
     height = drawn.bottom + 28
   }
@@ -70,10 +75,10 @@ const endsOf = (fates: readonly Fate[], words: Words): string[] => [
   ...(fates.some(({ kind }) => kind === 'local') ? [thisHost] : []),
 ]
 
-function drawPanel({ account, title, remark }: Panel, world: World, words: Words, top: number): Picture {
+function drawPanel({ account, title, remark }: Panel, world: World, words: Words, top: number, all: boolean): Picture {
   const { way, without, symmetry } = account
   const head = drawHead(account, title, remark, words, top)
-  const rows = [...rowsOf(way.steps, words), ...settledRows(way.steps, way.fates, words)]
+  const rows = [...rowsOf(way.steps, words, world, all), ...settledRows(way.steps, way.fates, words)]
   const ours = stack(rows, head.bottom + 8)
   const last = ours.boxes.at(-1)
   const same = fatesText(way.fates, words) === fatesText(without.fates, words)
@@ -93,29 +98,36 @@ function drawPanel({ account, title, remark }: Panel, world: World, words: Words
     ours.body,
     bare?.body ?? '',
     ...drawnCards,
-    ...(last ? connect(endsOf(way.fates, words), last.y, ends, good, -7, 730) : []),
-    ...(bare ? connect(endsOf(without.fates, words), bare.y, ends, 'bad dashed', 7, 760) : []),
+    ...(last ? connect(endsOf(way.fates, words), last.y, ends, good, -7, 752) : []),
+    ...(bare ? connect(endsOf(without.fates, words), bare.y, ends, 'bad dashed', 7, 782) : []),
   ]
   return { body: body.join('\n'), bottom: Math.max(y, bare?.bottom ?? ours.bottom) }
 }
 
 function drawHead(
-  { packet, symmetry, agrees, kernel }: Account,
+  { packet, symmetry, agrees, kernel, unled }: Account,
   title: string,
   remark: Panel['remark'],
   words: Words,
   top: number,
 ): Picture {
-  const lines: string[] = [
-    text(layout.left, top + 16, words.packet(packet), 'head'),
-    ...(title ? [text(layout.width - layout.left, top + 16, title, 'dim end')] : []),
-  ]
-  let y = top + 38
+  const lines = title ? [text(layout.left, top + 12, title, 'dim')] : []
+  let y = top + (title ? 34 : 16)
+  for (const line of wrap(words.packet(packet), headCharacters)) {
+    lines.push(text(layout.left, y, line, 'head'))
+    y += 21
+  }
   const say = (words_: string, style: string) => {
     for (const line of wrap(words_, 140)) {
       lines.push(text(layout.left, y, line, style))
       y += 18
     }
+  }
+  if (unled) {
+    say(
+      `A RULE OF OURS IS MISSING: none leads ${packet.source} to table ${unled.table} of ${words.link(unled.link)}`,
+      'bad-text',
+    )
   }
   if (remark) say(remark.text, remark.good ? 'good-text' : 'bad-text')
   say(symmetry.why, symmetry.verdict === 'no' ? 'bad-text' : symmetry.verdict === 'yes' ? 'good-text' : 'dim')
@@ -133,34 +145,33 @@ interface Row {
   readonly style: string
 }
 
-function rowsOf(steps: readonly Step[], words: Words): Row[] {
-  const rows: Row[] = []
-  for (let i = 0; i < steps.length; i++) {
-    const { rule, event } = steps[i] as Step
-    let run = 0
-    while (steps[i + run]?.event.kind === 'missed') run++
-    if (run > mostMisses) {
-      const last = steps[i + run - 1] as Step
-      rows.push({
-        label: rule.priority === last.rule.priority ? `${rule.priority}` : `${rule.priority}-${last.rule.priority}`,
-        rule: `${run} rules for other packets`,
-        event: '',
-        style: 'missed',
-      })
-      i += run - 1
-      continue
+function rowsOf(steps: readonly Step[], words: Words, { settings }: World, all: boolean): Row[] {
+  const isOurs = (rule: Rule) => isOurRule(settings, rule)
+  const folded: readonly Folded[] = all
+    ? steps.map((step) => ({ kind: 'step', step }))
+    : foldSteps(steps, isOurs, mostMisses)
+  return folded.map((row): Row => {
+    if (row.kind === 'misses') {
+      return { label: row.range, rule: missesText(row), event: '', style: 'missed' }
     }
+    if (row.kind === 'index') {
+      const rule = `${row.count} rules of the index of addresses`
+      return { label: row.range, rule, event: `lead it on to ${row.to}`, style: 'asked' }
+    }
+    const { rule, event } = row.step
     const ends =
       event.kind === 'taken' ? 'taken' : event.kind === 'rejected' || event.kind === 'refused' ? 'refused' : ''
-    rows.push({
+    return {
       label: String(rule.priority),
-      rule: words.rule(rule),
+      rule: ruleText(rule, words),
       event: words.event(event),
       style: event.kind === 'missed' ? 'missed' : ends || 'asked',
-    })
-  }
-  return rows
+    }
+  })
 }
+
+/** Whose a rule is, is of no account in a picture. */
+const ruleText = (rule: Rule, words: Words): string => words.rule({ ...rule, protocol: 0 })
 
 /** Where no rule settles it, what does. */
 function settledRows(steps: readonly Step[], fates: readonly Fate[], words: Words): Row[] {
@@ -172,7 +183,12 @@ function settledRows(steps: readonly Step[], fates: readonly Fate[], words: Word
 function drawWithout({ without }: Account, words: Words, top: number): Picture & { y: number } {
   const last = without.steps.at(-1)
   const row: Row = last
-    ? { label: String(last.rule.priority), rule: words.rule(last.rule), event: words.event(last.event), style: 'bare' }
+    ? {
+        label: String(last.rule.priority),
+        rule: ruleText(last.rule, words),
+        event: words.event(last.event),
+        style: 'bare',
+      }
     : { label: '', rule: fatesText(without.fates, words), event: '', style: 'bare' }
   const label = text(layout.left, top + 12, `Without eni-routed: ${fatesText(without.fates, words)}`, 'bad-text')
   const stacked = stack([row], top + 22)
@@ -193,7 +209,7 @@ function stack(rows: readonly Row[], top: number): Picture & { boxes: { y: numbe
       box(layout.left, y, layout.rules, height, `rule ${row.style}`, `${row.label}: ${row.rule} ${row.event}`),
       text(layout.left + 10, y + layout.pad + 10, row.label, 'label'),
       ...lines.map(({ line, style }, i) =>
-        text(layout.left + layout.pad + 92, y + layout.pad + 10 + i * layout.line, line, style),
+        text(layout.left + layout.pad + 108, y + layout.pad + 10 + i * layout.line, line, style),
       ),
     ]
     boxes.push({ y: y + height / 2 })

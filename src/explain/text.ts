@@ -5,7 +5,9 @@ import { isDropped, type Passage } from '../policy/explain/passage.ts'
 import type { Step } from '../policy/fib/rules.ts'
 import type { Way } from '../policy/fib/way.ts'
 import type { Redirection } from '../policy/redirect/redirection.ts'
+import type { Rule } from '../state/rule.ts'
 import { columns, type paint } from '../terminal.ts'
+import { foldSteps, missesText, type Row } from './fold.ts'
 import { protocolName } from './request.ts'
 import type { Words } from './words.ts'
 
@@ -19,6 +21,7 @@ export interface Telling {
   readonly styles: Styles
   /** Every rule, however many miss. */
   readonly all: boolean
+  readonly isOurs: (rule: Rule) => boolean
 }
 
 /** An account for a terminal, line by line; `title` says what the packet stands for. */
@@ -38,39 +41,35 @@ export function accountLines(account: Account, title: string, telling: Telling):
     `${styles.bold(words.packet(packet))}${title ? styles.dim(` (${title})`) : ''}`,
     ...columns(rows.map(([label, ...rest]) => [`  ${label}`, ...rest])),
     ...disagreement(account, telling),
+    ...unledLines(account, telling),
     ...hints(account, telling),
   ]
 }
 
 const nowhere = { kind: 'refused', error: 'ENETUNREACH' } as const
 
-function stepRows(steps: readonly Step[], { words, styles, all }: Telling): string[][] {
-  const rows: string[][] = []
-  for (let i = 0; i < steps.length; ) {
-    const run = all ? 0 : missesFrom(steps, i)
-    const { rule, event } = steps[i] as Step
-    if (run > mostMisses) {
-      const last = steps[i + run - 1] as Step
-      const range = rule.priority === last.rule.priority ? `${rule.priority}` : `${rule.priority}-${last.rule.priority}`
-      rows.push([styles.dim(`rule ${range}`), styles.dim(`${run} rules, for other packets`)])
-      i += run
-      continue
+function stepRows(steps: readonly Step[], { words, styles, all, isOurs }: Telling): string[][] {
+  const rows: readonly Row[] = all
+    ? steps.map((step) => ({ kind: 'step', step }))
+    : foldSteps(steps, isOurs, mostMisses)
+  return rows.map((row) => {
+    if (row.kind !== 'step') {
+      return [styles.dim(`rule ${row.range}`), styles.dim(foldedText(row))]
     }
+    const { rule, event } = row.step
     const text = `${words.rule(rule)}: ${words.event(event)}`
     const ends = event.kind === 'taken' || event.kind === 'rejected' || event.kind === 'refused'
-    rows.push([
+    return [
       ends ? styles.bold(`rule ${rule.priority}`) : `rule ${rule.priority}`,
       event.kind === 'missed' ? styles.dim(text) : text,
-    ])
-    i++
-  }
-  return rows
+    ]
+  })
 }
 
-function missesFrom(steps: readonly Step[], start: number): number {
-  const end = steps.findIndex(({ event }, i) => i >= start && event.kind !== 'missed')
-  return (end < 0 ? steps.length : end) - start
-}
+const foldedText = (row: Exclude<Row, { kind: 'step' }>): string =>
+  row.kind === 'index'
+    ? `${row.count} rules of the index of addresses lead it on to ${row.to} (--all tells them)`
+    : missesText(row)
 
 const verdict = ({ verdict: word, why }: Symmetry, { green, red, yellow }: Styles): string =>
   word === 'yes' ? green(`right: ${why}`) : word === 'no' ? red(`wrong: ${why}`) : yellow(why)
@@ -87,6 +86,24 @@ function disagreement({ agrees, hidden, kernel, way }: Account, { words, styles 
       hidden
         ? '  !!! it uses a route that its own listing does not show (an IPv6 route between the nexthops of a multipath route)'
         : '  !!! believe the kernel; then something decides that its rules and routes do not show, or this is a fault of ours',
+    ),
+  ]
+}
+
+/** A rule of ours that somebody took away, a goto of the index among them, shows in no step. */
+function unledLines({ unled, packet }: Account, { words, styles }: Telling): string[] {
+  if (!unled) {
+    return []
+  }
+  const { link, table } = unled
+  return [
+    styles.red(
+      styles.bold(
+        `  !!! A RULE OF OURS IS MISSING: none leads ${packet.source} to table ${table} of ${words.link(link)}`,
+      ),
+    ),
+    styles.red(
+      '  !!! "eni-routed check" names it; the daemon puts it back, and "eni-routed apply" does where none runs',
     ),
   ]
 }

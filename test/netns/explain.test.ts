@@ -197,6 +197,27 @@ describe('explain', () => {
     }
   })
 
+  test('says loudly that a rule of ours is missing, also one of the index', async ({ vpc }) => {
+    await attachBoth(vpc)
+    await vpc.instance.ip('rule del priority 20001 from 172.31.0.218')
+    const plain = await explain(vpc, '172.31.0.218', 'to', '8.8.8.8')
+    expect(plain.stdout).toContain('A RULE OF OURS IS MISSING: none leads 172.31.0.218 to table 20001 of eth1')
+    expect(plain.code).toBe(1)
+    await vpc.instance.batch(Array.from({ length: 60 }, (_, i) => `address add 172.31.2.${i + 1}/20 dev eth${i % 2}`))
+    await cli(vpc, ['apply'])
+    const told = await explain(vpc, '172.31.2.8', 'to', '8.8.8.8')
+    expect(told.stdout).toMatch(/rule 20\d+-20\d+ +\d+ rules of the index of addresses lead it on to 20\d+ /)
+    expect(told.stdout).not.toContain('MISSING')
+    expect((await explain(vpc, '172.31.2.8', 'to', '8.8.8.8', '--all')).stdout).toMatch(/from 172\.31\.2\.8 goto/)
+    const [dispatch] = await json(vpc, '172.31.2.8', 'to', '8.8.8.8')
+    const [first] = dispatch.steps.filter(
+      ({ outcome }: { outcome: string }) => outcome === 'goto' || outcome === 'jump',
+    )
+    await vpc.instance.ip(`rule del priority ${first.priority} ${first.rule.replace(/ goto.*/, '')}`)
+    const [cut] = await json(vpc, '172.31.2.8', 'to', '8.8.8.8')
+    expect(cut).toMatchObject({ ruleMissing: { interface: 'eth1', table: 20001 } })
+  })
+
   test('draws it into a file', async ({ vpc }) => {
     await attachBoth(vpc)
     const file = `/run/${vpc.instance.name}.svg`

@@ -1,10 +1,13 @@
-import type { Address } from '../../state/address.ts'
+import { type Address, isRoutable } from '../../state/address.ts'
 import type { Link } from '../../state/link.ts'
+import { table } from '../../state/route.ts'
 import { selectEnis } from '../enis.ts'
 import { agrees, isHidden, type KernelWay } from '../fib/answer.ts'
 import type { Packet } from '../fib/packet.ts'
 import { type Fib, fibOf, type Picture } from '../fib/picture.ts'
+import type { Step } from '../fib/rules.ts'
 import { type Fate, type Way, wayOut, wayThrough } from '../fib/way.ts'
+import { isOurRoute, isOurRule } from '../ownership.ts'
 import type { Settings } from '../settings.ts'
 import { withoutUs } from './without.ts'
 
@@ -40,6 +43,8 @@ export interface Account {
   readonly agrees: boolean
   /** The kernel uses a route that its own listing does not show. */
   readonly hidden: boolean
+  /** The source's ENI has a table of ours, and no rule of ours led there: one is missing. */
+  readonly unled?: { readonly link: number; readonly table: number }
 }
 
 /** Accounts for a packet that this host sends, or (with an iif) one that comes in and may go on. */
@@ -54,6 +59,7 @@ export function accountFor(
   const way = wayIn(world.fib)
   const without = wayIn(world.bare)
   const expected = entrance ?? ownerOf(world, packet.source)
+  const unled = unledBy(world, packet, way)
   const comparable = packet.iif === undefined ? wayOut(world.fib, packet, { asked: true }) : way
   return {
     packet,
@@ -64,7 +70,39 @@ export function accountFor(
     kernel,
     agrees: agrees(comparable, kernel),
     hidden: isHidden(kernel, world.fib.picture.routes),
+    ...(unled ? { unled } : {}),
   }
+}
+
+/** Only where the search came past all rules of ours: a rule of others may stand in front. */
+function unledBy({ fib, addresses, settings }: World, packet: Packet, { steps }: Way): Account['unled'] {
+  const own = addresses.find((candidate) => candidate.address === packet.source)
+  const route = fib.picture.routes.find(
+    (candidate) =>
+      candidate.family === packet.family &&
+      candidate.table !== table.main &&
+      isOurRoute(settings, candidate) &&
+      candidate.nexthops[0]?.oif === own?.linkIndex,
+  )
+  if (!own || !route || !isRoutable(own) || packet.iif !== undefined || packet.oif !== undefined) {
+    return undefined
+  }
+  const last = Math.max(
+    0,
+    ...fib.rules(packet.family).flatMap((rule) => (isOurRule(settings, rule) ? rule.priority : [])),
+  )
+  const led = steps.some(
+    ({ rule, event }) => isOurRule(settings, rule) && 'table' in event && event.table === route.table,
+  )
+  const ended = steps.at(-1)
+  const past = ended === undefined || ended.rule.priority > last || !('table' in ended.event)
+  return led || !past || leftBefore(steps, settings) ? undefined : { link: own.linkIndex, table: route.table }
+}
+
+/** Main's own routes, to containers and the like, come first, by a rule of ours. */
+const leftBefore = (steps: readonly Step[], settings: Settings): boolean => {
+  const ended = steps.at(-1)
+  return ended?.event.kind === 'taken' && isOurRule(settings, ended.rule)
 }
 
 /** The link that has the address, and that packets to it come in by. */

@@ -57,7 +57,7 @@ describe('the picture', () => {
     const bottoms = boxes.map((tag) => attribute(tag, 'y') + attribute(tag, 'height'))
     expect(tops.slice(1).every((top, i) => top >= (bottoms[i] as number))).toBe(true)
     expect(Math.max(...bottoms)).toBeLessThan(attribute(svg, 'height'))
-    expect(svg).toMatch(/>3\d rules for other packets</)
+    expect(svg).toMatch(/>3\d rules, for other packets</)
   })
 })
 
