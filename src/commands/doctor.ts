@@ -1,10 +1,12 @@
-import { ConfigError, type ConfigFault } from '../config/fault.ts'
+import { defaultConfigFile } from '../config/default-file.ts'
+import { defaults } from '../config/defaults.ts'
+import { ConfigError } from '../config/fault.ts'
 import { loadConfig } from '../config/load.ts'
 import { salvageConfig } from '../config/salvage.ts'
 import type { Config } from '../config/schema.ts'
 import { diagnose } from '../doctor/checks.ts'
 import type { Finding } from '../doctor/finding.ts'
-import { observe } from '../doctor/observe.ts'
+import { type Faultiness, observe } from '../doctor/observe.ts'
 import { exit } from '../exit.ts'
 import { paint, wantsColour } from '../terminal.ts'
 import { print, printJson } from './output.ts'
@@ -16,10 +18,12 @@ interface DoctorOptions extends CommonOptions {
 
 /** Says what breaks symmetric routing or fights the daemon, most serious first. */
 export async function doctor(options: DoctorOptions): Promise<number> {
-  const { config, faults } = await tolerantly(options)
-  const work = (session: Parameters<Parameters<typeof withSession>[1]>[0]) =>
-    observe(session, options.root ?? '/', faults)
-  const { evidence, unseen } = await withSession(options, work, config)
+  const { config, faults, unreadable } = await tolerantly(options)
+  const { evidence, unseen } = await withSession(
+    options,
+    (session) => observe(session, options.root ?? '/', { faults, unreadable }),
+    config,
+  )
   const findings = diagnose(evidence)
   if (options.json) {
     printJson({ findings, unseen })
@@ -29,13 +33,22 @@ export async function doctor(options: DoctorOptions): Promise<number> {
   return codeOf(findings)
 }
 
-/** A configuration with faults is a finding; the rest is looked at under what of it is right. */
-async function tolerantly({ config }: CommonOptions): Promise<{ config: Config; faults: readonly ConfigFault[] }> {
+interface Tolerated extends Faultiness {
+  readonly config: Config
+}
+
+/**
+ * A configuration with faults is a finding; the rest is looked at under what of it is right. One that this user may not
+ * read is no fault of the machine.
+ */
+async function tolerantly({ config }: CommonOptions): Promise<Tolerated> {
   try {
-    return { config: await loadConfig(config), faults: [] }
+    return { config: await loadConfig(config), faults: [], unreadable: undefined }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    return { config: salvageConfig(config), faults: error.faults }
+    return error.unreadable
+      ? { config: defaults, faults: [], unreadable: config ?? defaultConfigFile }
+      : { config: salvageConfig(config), faults: error.faults, unreadable: undefined }
   }
 }
 

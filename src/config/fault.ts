@@ -13,10 +13,13 @@ export const formatFault = ({ file, line, problem }: ConfigFault): string =>
 /** Every fault of a configuration at once. */
 export class ConfigError extends Error {
   readonly faults: readonly ConfigFault[]
+  /** This user may not read the file. */
+  readonly unreadable: boolean
 
-  constructor(faults: readonly ConfigFault[]) {
+  constructor(faults: readonly ConfigFault[], unreadable = false) {
     super(faults.map(formatFault).join('\n'))
     this.name = 'ConfigError'
     this.faults = faults
+    this.unreadable = unreadable
   }
 }

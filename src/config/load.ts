@@ -23,7 +23,7 @@ function readConfig(file: string, optional: boolean): string | undefined {
     if (optional && code === 'ENOENT') {
       return undefined
     }
-    throw new ConfigError([{ file, problem: `cannot be read: ${reason(code)}` }])
+    throw new ConfigError([{ file, problem: `cannot be read: ${reason(code)}` }], code === 'EACCES')
   }
 }
 

@@ -1,5 +1,6 @@
 import { cloudAgents } from './checks/cloud-agents.ts'
 import { daemon } from './checks/daemon.ts'
+import { firewall } from './checks/firewall.ts'
 import { interfaces } from './checks/interfaces.ts'
 import { ipv6 } from './checks/ipv6.ts'
 import { kernelFeatures } from './checks/kernel-features.ts'
@@ -26,6 +27,7 @@ export const checks: readonly Check[] = [
   rules,
   reversePath,
   interfaces,
+  firewall,
   networkd,
   cloudAgents,
   networkPlugins,
@@ -38,4 +40,12 @@ export const checks: readonly Check[] = [
 ]
 
 /** What is wrong, most serious first. */
-export const diagnose = (evidence: Evidence): Finding[] => bySeverity(checks.flatMap(({ find }) => find(evidence)))
+export const diagnose = (evidence: Evidence): Finding[] =>
+  bySeverity(withoutRepetition(checks.flatMap(({ find }) => find(evidence))))
+
+/** That a rule is of no use beside ours goes without saying where more is wrong with it: its other findings tell its end. */
+function withoutRepetition(findings: readonly Finding[]): Finding[] {
+  const told = new Set(findings.filter(({ id }) => id !== general).flatMap(({ evidence }) => evidence))
+  return findings.filter(({ id, evidence }) => id !== general || !evidence.every((line) => told.has(line)))
+}
+const general = 'rule-behind'

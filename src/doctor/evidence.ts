@@ -11,7 +11,8 @@ import type { Finding } from './finding.ts'
 
 /** The daemon of this network namespace. */
 export type DaemonState =
-  | { readonly state: 'absent' }
+  /** `died`: a process that had the lock and did not take its file away, as it does at a regular end. */
+  | { readonly state: 'absent'; readonly died?: number }
   | { readonly state: 'running'; readonly report: DaemonReport }
   /** It has the lock and does not answer. */
   | { readonly state: 'silent'; readonly pid: number }
@@ -54,6 +55,26 @@ export interface Redirection {
   readonly iif?: string
 }
 
+/** A rule of the packet filter that drops or rejects what passes a hook. */
+export interface Drop {
+  /** As its tool prints it, with table and chain. */
+  readonly text: string
+  readonly hook?: 'input' | 'output'
+  /** All that comes in, or goes out, by this link; undefined where it selects by more, or otherwise. */
+  readonly link?: string
+  /** Addresses of the rule. */
+  readonly addresses: readonly string[]
+}
+
+/** A link as `ip -json link` shows it, for what the daemon does not need to know. */
+export interface Wire {
+  readonly name: string
+  readonly carrier: boolean
+  /** Bytes. */
+  readonly mtu: number
+  readonly arp: boolean
+}
+
 /** What became of the two requests that tell most of the metadata service. */
 export interface MetadataProbe {
   readonly endpoint: string
@@ -77,6 +98,8 @@ export interface Evidence {
   readonly processes: readonly Process[]
   readonly wildcards: readonly WildcardSocket[]
   readonly redirections: readonly Redirection[] | undefined
+  readonly drops: readonly Drop[] | undefined
+  readonly wires: readonly Wire[]
   readonly metadata: MetadataProbe | undefined
 }
 

@@ -20,16 +20,25 @@ export function numberIn(files: Files, path: string): number | undefined {
   return text !== undefined && /^-?\d+$/.test(text) ? Number(text) : undefined
 }
 
-/** The unit is wanted by a target or another unit that is started at boot. */
+/** The unit is wanted by a target or another unit that is started at boot, and not masked. */
 export const enabledBy = (files: Files, unit: string): string[] =>
-  pathsLike(files, /^\/(etc|run|usr\/lib)\/systemd\/system\/[^/]+\.(wants|requires)\//).filter((path) =>
-    path.endsWith(`/${unit}`),
-  )
+  isMasked(files, unit)
+    ? []
+    : pathsLike(files, /^\/(etc|run|usr\/lib)\/systemd\/system\/[^/]+\.(wants|requires)\//).filter((path) =>
+        path.endsWith(`/${unit}`),
+      )
+
+/** A link to /dev/null, or an empty file, in the unit's place (systemctl(1), mask). */
+export const isMasked = (files: Files, unit: string): boolean =>
+  ['/etc', '/run'].some((folder) => files.get(`${folder}/systemd/system/${unit}`) === '')
 
 /** The globs that `enabledBy` needs. */
-export const enabledGlobs = (unit: string): string[] =>
-  ['wants', 'requires'].flatMap((kind) => [
+export const enabledGlobs = (unit: string): string[] => [
+  `etc/systemd/system/${unit}`,
+  `run/systemd/system/${unit}`,
+  ...['wants', 'requires'].flatMap((kind) => [
     `etc/systemd/system/*.${kind}/${unit}`,
     `run/systemd/system/*.${kind}/${unit}`,
     `usr/lib/systemd/system/*.${kind}/${unit}`,
-  ])
+  ]),
+]

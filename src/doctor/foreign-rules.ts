@@ -2,7 +2,7 @@ import { isOurRule } from '../policy/ownership.ts'
 import { lastPriority } from '../policy/rules.ts'
 import { contains } from '../state/prefix.ts'
 import { table } from '../state/route.ts'
-import type { Rule } from '../state/rule.ts'
+import { isMysterious, type Rule } from '../state/rule.ts'
 import { managed, routableOf } from './enis.ts'
 import type { Evidence, KernelState } from './evidence.ts'
 
@@ -25,6 +25,15 @@ export function sentBy(rule: Rule, kernel: KernelState): string[] {
         .filter((address) => contains(source, address))
 }
 
+/**
+ * The cloud's agent that made the rule, by its numbers: nm-cloud-setup's begin at 30200 and 30400, and those of
+ * ec2-net-utils are 10000 + 100 · card + device for priority and table alike.
+ */
+export function agentOf({ source, priority, table }: Rule): 'nm-cloud-setup' | 'ec2-net-utils' | undefined {
+  if (source && table >= 30_200 && table < 30_500) return 'nm-cloud-setup'
+  return source && priority === table && table >= 10_000 && table < 20_000 ? 'ec2-net-utils' : undefined
+}
+
 const selectors = [
   'source',
   'destination',
@@ -35,12 +44,11 @@ const selectors = [
   'ipProto',
   'sourcePort',
   'destinationPort',
-  'opaque',
 ] as const
 
 /** Does it select by more than that? Then it is for some packets only. */
 export const hasSelectorsBesides = (rule: Rule, selector: (typeof selectors)[number]): boolean =>
-  selectors.some((name) => name !== selector && rule[name] !== undefined)
+  isMysterious(rule) || selectors.some((name) => name !== selector && rule[name] !== undefined)
 
 /** Rules of ours for the same addresses are there, and asked before. */
 export const isShadowed = (rule: Rule, { all, assessment }: KernelState, settings: Evidence['settings']): boolean =>

@@ -22,7 +22,10 @@ export function configurationFiles(files: Files, name: string): string[] {
   const dropIns = new Map<string, string>()
   for (const folder of folders) {
     for (const path of files.keys()) {
-      const file = path.startsWith(`${folder}/${name}.d/`) ? path.slice(path.lastIndexOf('/') + 1) : undefined
+      const file =
+        path.startsWith(`${folder}/${name}.d/`) && path.endsWith('.conf')
+          ? path.slice(path.lastIndexOf('/') + 1)
+          : undefined
       if (file !== undefined && !dropIns.has(file)) dropIns.set(file, path)
     }
   }

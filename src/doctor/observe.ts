@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Assessment } from '../assess.ts'
 import { assessSession, type Session } from '../commands/session.ts'
 import type { ConfigFault } from '../config/fault.ts'
+import { leftBehind } from '../instance/lock.ts'
 import type { Kernel } from '../kernel/port.ts'
 import { NetlinkError } from '../netlink/errors.ts'
 import { ourInterest } from '../policy/interest.ts'
@@ -13,9 +14,17 @@ import { checks } from './checks.ts'
 import type { DaemonState, Evidence, KernelState, MetadataProbe } from './evidence.ts'
 import { readFiles } from './read/files.ts'
 import { probeMetadata } from './read/metadata.ts'
-import { readRedirections } from './read/packet-filter.ts'
+import { readPacketFilter } from './read/packet-filter.ts'
 import { readProcesses } from './read/processes.ts'
 import { readWildcards } from './read/sockets.ts'
+import { readWires } from './read/wires.ts'
+
+/** What is wrong with the configuration. */
+export interface Faultiness {
+  readonly faults: readonly ConfigFault[]
+  /** The file, where this user may not read it. */
+  readonly unreadable: string | undefined
+}
 
 export interface Observation {
   readonly evidence: Evidence
@@ -30,7 +39,7 @@ const patience = 700
 export async function observe(
   session: Session,
   root: string,
-  configFaults: readonly ConfigFault[],
+  { faults: configFaults, unreadable }: Faultiness,
 ): Promise<Observation> {
   const { config, settings } = session
   const proc = '/proc'
@@ -40,10 +49,11 @@ export async function observe(
   )
   const daemon = daemonState(session)
   const kernel = await settled(session)
-  const seen = 'refusal' in kernel ? undefined : kernel
+  // What the daemon wants is not known without its configuration.
+  const seen = 'refusal' in kernel || unreadable !== undefined ? undefined : kernel
   const processes = readProcesses(proc)
   const multihomed = seen?.assessment.desired.active === true
-  const redirections = multihomed ? readRedirections() : []
+  const filter = multihomed ? readPacketFilter() : { redirections: [], drops: [] }
   const evidence: Evidence = {
     config,
     configFaults,
@@ -55,15 +65,19 @@ export async function observe(
     changedAt,
     processes,
     wildcards: multihomed ? readWildcards(processes, proc) : [],
-    redirections,
+    redirections: filter?.redirections,
+    drops: filter?.drops,
+    wires: multihomed ? readWires() : [],
     metadata: await metadataOf(session, seen),
   }
-  return { evidence, unseen: unseenOf(evidence, denied) }
+  return { evidence, unseen: unseenOf(evidence, denied, unreadable) }
 }
 
 function daemonState({ daemon, silentDaemon }: Session): DaemonState {
   if (daemon) return { state: 'running', report: daemon }
-  return silentDaemon === undefined ? { state: 'absent' } : { state: 'silent', pid: silentDaemon }
+  if (silentDaemon !== undefined) return { state: 'silent', pid: silentDaemon }
+  const died = leftBehind()
+  return died === undefined ? { state: 'absent' } : { state: 'absent', died }
 }
 
 /** The kernel, looked at a second time where a running daemon may be about to mend what the first look saw. */
@@ -113,9 +127,16 @@ async function metadataOf({ config }: Session, kernel: KernelState | undefined):
   return mode !== 'off' && (enis.length > 0 || mode === 'required') ? probeMetadata(endpoint) : undefined
 }
 
-function unseenOf({ redirections, wildcards, kernel }: Evidence, denied: readonly string[]): string[] {
+function unseenOf(
+  { redirections, wildcards, kernelRefusal }: Evidence,
+  denied: readonly string[],
+  unreadable: string | undefined,
+): string[] {
   return [
-    ...(kernel ? [] : ['the kernel: rules, routes and addresses could not be read']),
+    ...(kernelRefusal ? ['the kernel: rules, routes and addresses could not be read'] : []),
+    ...(unreadable === undefined
+      ? []
+      : [`${unreadable}: run as root; rules, routes and interfaces can't be judged without it`]),
     ...(redirections ? [] : ['the packet filter: run as root, with nft or iptables-legacy-save installed']),
     ...(wildcards.some(({ process }) => process === undefined)
       ? ['whose UDP sockets are without an address: run as root, where their processes are visible']

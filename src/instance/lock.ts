@@ -64,6 +64,10 @@ export function lockHolder(): number | undefined {
   return free ? undefined : holder()
 }
 
+/** The process that had the lock and ended without taking its file away: it was killed or crashed. */
+export const leftBehind = (): number | undefined =>
+  lockHolder() === undefined && statSync(lockFile(), { throwIfNoEntry: false }) ? holder() : undefined
+
 const holder = (): number | undefined => Number.parseInt(readFileSync(lockFile(), 'utf8'), 10) || undefined
 
 function isCurrent(fd: number): boolean {

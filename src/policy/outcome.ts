@@ -83,7 +83,10 @@ function causeOf(question: Question, answered: Route, { snapshot, desired, setti
       !isOurRule(settings, candidate) && (candidate.table === answered.table || candidate.action === 'goto'),
   )
   if (rule && rule.priority <= last) {
-    const remedy = `give that rule a priority between ${last + 1} and 32765, or except ${question.source} from it`
+    const remedy =
+      rule.action === 'goto'
+        ? `give that rule a priority between ${last + 1} and 32765, or except ${question.source} from it`
+        : `move that rule behind the daemon's: ${ip(rule)} rule add ${formatRule({ ...rule, priority: last + 1 })}; ${ip(rule)} rule del ${formatRule(rule)}`
     return { cause: `the rule "${formatRule(rule)}" is asked first`, remedy }
   }
   return culprit(answered, snapshot)

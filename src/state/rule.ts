@@ -1,4 +1,4 @@
-import type { Family } from './ip.ts'
+import { type Family, formatAddress } from './ip.ts'
 import { linkWord } from './link.ts'
 import { formatPrefix, type Prefix, prefixKey } from './prefix.ts'
 import { tableName } from './route.ts'
@@ -84,14 +84,32 @@ const selectorWords = (rule: Rule): string =>
 
 const range = (value: NumberRange | undefined): string => (value ? `${value.from}-${value.to}` : '')
 
+/** FRA_DST and FRA_SRC of linux/fib_rules.h: kept as opaque attributes where a selector was typed with host bits. */
+const typed = { destination: 1, source: 2 } as const
+
+/** The rule selects by something that this program does not know; the bytes of a prefix with host bits are no such thing. */
+export const isMysterious = ({ opaque = [] }: Rule): boolean =>
+  opaque.some(({ type }) => type !== typed.source && type !== typed.destination)
+
+/** A selector as it was typed, `172.31.0.218/24`: a deletion has to say the same address, host bits and all. */
+function selectorText(rule: Rule, which: 'source' | 'destination'): string | undefined {
+  const prefix = rule[which]
+  const hex = rule.opaque?.find(({ type }) => type === typed[which])?.hex
+  const address =
+    hex === undefined
+      ? prefix?.address
+      : formatAddress(Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)))
+  return prefix && formatPrefix({ address: address as string, length: prefix.length })
+}
+
 /** The rule as one would type it after `ip rule add`, without the command. */
 export function formatRule(rule: Rule): string {
   const hex = (value: number) => `0x${value.toString(16)}`
   const words: (string | number)[] = []
   if (rule.invert) words.push('not')
   words.push('priority', rule.priority)
-  words.push('from', rule.source ? formatPrefix(rule.source) : 'all')
-  if (rule.destination) words.push('to', formatPrefix(rule.destination))
+  words.push('from', selectorText(rule, 'source') ?? 'all')
+  if (rule.destination) words.push('to', selectorText(rule, 'destination') as string)
   if (rule.tos !== undefined) words.push('tos', hex(rule.tos))
   if (rule.fwmark !== undefined) {
     words.push('fwmark', hex(rule.fwmark) + (rule.fwmask === undefined ? '' : `/${hex(rule.fwmask)}`))

@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
@@ -204,6 +204,99 @@ interface Fault extends Case {
 
 const faults: readonly Fault[] = [
   {
+    name: 'a rule that was typed with the length of a subnet',
+    plant: (vpc) =>
+      vpc.instance.batch([
+        'rule add priority 30000 from 172.31.0.218/24 lookup 101',
+        'route add 172.31.0.0/20 dev eth1 table 101',
+        'route add default via 172.31.0.1 dev eth1 table 101',
+      ]),
+    finds: ['warning rule-behind'],
+    says: ['for a whole prefix', 'ip rule del priority 30000 from 172.31.0.218/24 lookup 101'],
+  },
+  {
+    name: 'a rule that was typed with the length of a subnet, in IPv6, into an empty table',
+    plant: (vpc) => vpc.instance.ip(`-6 rule add priority 100 from ${eth1.addresses[1]} lookup 101`),
+    finds: ['warning table-empty', 'warning rule-in-front'],
+    says: [`from ${eth1.addresses[1]} lookup 101`],
+  },
+  {
+    name: 'a rule with "to" for "from"',
+    plant: (vpc) => vpc.instance.ip('rule add priority 100 to 172.31.0.218 lookup 101'),
+    finds: ['warning rule-futile'],
+    says: ['"from", not "to"'],
+  },
+  {
+    name: 'a rule for an interface that is gone',
+    plant: (vpc) => vpc.instance.ip('rule add priority 100 oif eth7 lookup 101'),
+    finds: ['warning rule-futile'],
+    says: ['eth7, which is not there'],
+  },
+  {
+    name: "main's default by a router of another subnet",
+    plant: (vpc) =>
+      vpc.instance.batch([
+        'route add default via 172.31.16.1 dev eth1 onlink metric 250',
+        'route del default via 172.31.0.1 dev eth1',
+      ]),
+    finds: ['warning router-outside'],
+    says: ['ip route add default via 172.31.0.1 dev eth1 metric 251'],
+  },
+  {
+    name: 'an address of another ENI',
+    plant: (vpc) => vpc.instance.ip('address add 172.31.0.218/32 dev eth0'),
+    finds: ['error conflict'],
+    says: ['address 172.31.0.218: both eth0 and eth1 have it'],
+  },
+  {
+    name: 'an ENI without ARP',
+    plant: (vpc) => vpc.instance.ip('link set dev eth1 arp off'),
+    finds: ['error arp-off'],
+    says: ['link eth1 NOARP'],
+  },
+  {
+    name: 'ARP that is switched off everywhere',
+    plant: (vpc) => vpc.instance.sysctl({ 'net.ipv4.conf.all.arp_ignore': 8 }),
+    finds: ['warning arp-ignored'],
+    says: ['net.ipv4.conf.all.arp_ignore = 8'],
+  },
+  {
+    name: 'two MTUs in one subnet',
+    plant: (vpc) => vpc.instance.ip('link set dev eth1 mtu 1400'),
+    finds: ['warning mtu-differs'],
+    says: ['link eth1 mtu 1400'],
+  },
+  {
+    name: 'a packet filter that drops what comes in by an ENI',
+    plant: (vpc) =>
+      nft(vpc, 'table inet f {\n chain i { type filter hook input priority 0; iifname "eth1" drop\n }\n}\n'),
+    finds: ['warning packet-filter-drops'],
+    says: ['nft table inet f chain i: iifname "eth1" drop'],
+  },
+  ...(['iptables-nft', 'iptables-legacy'] as const).flatMap((tool): Fault[] => [
+    {
+      name: `a port that ${tool} publishes, as Docker does`,
+      plant: async (vpc) => {
+        await vpc.instance.batch(containers)
+        await vpc.instance.exec(tool, ['-t', 'nat', '-N', 'DOCKER'])
+        const [jump, dnat] = [
+          '-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER',
+          '-A DOCKER ! -i docker0 -p tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80',
+        ]
+        await vpc.instance.exec(tool, ['-t', 'nat', ...jump.split(' ')])
+        await vpc.instance.exec(tool, ['-t', 'nat', ...dnat.split(' ')])
+      },
+      finds: ['warning published-ports'],
+      says: ['8080', '172.17.0.2:80'],
+    },
+    {
+      name: `a drop of ${tool}`,
+      plant: (vpc) => vpc.instance.exec(tool, ['-A', 'INPUT', '-i', 'eth1', '-j', 'DROP']),
+      finds: ['warning packet-filter-drops'],
+      says: ['everything that comes in by eth1'],
+    },
+  ]),
+  {
     name: 'a rule for an address that no interface has',
     plant: (vpc) =>
       vpc.instance.batch([
@@ -226,8 +319,8 @@ const faults: readonly Fault[] = [
   {
     name: 'a rule by hand in front of ours, with an empty table',
     plant: (vpc) => vpc.instance.ip('rule add priority 100 from 172.31.0.218 lookup 101'),
-    finds: ['error table-empty', 'warning rule-in-front'],
-    says: ['table 101, which is empty', 'ip route add default via ROUTER dev eth1 table 101'],
+    finds: ['warning table-empty', 'warning rule-in-front'],
+    says: ['table 101, which is empty', 'ip route add default via 172.31.0.1 dev eth1 table 101'],
   },
   {
     name: 'a rule by hand whose table lacks the subnet',
@@ -261,7 +354,7 @@ const faults: readonly Fault[] = [
         'rule add priority 100 from 172.31.0.218 lookup 101',
       ]),
     finds: ['error wrong-way', 'error table-wrong-interface', 'warning rule-in-front'],
-    says: ['rule "priority 100 from 172.31.0.218 lookup 101', 'give that rule a priority'],
+    says: ['rule "priority 100 from 172.31.0.218 lookup 101', 'move that rule behind'],
   },
   {
     name: 'a full tunnel in front of ours',
@@ -379,8 +472,36 @@ describe('finds, with two ENIs and the daemon,', () => {
       expect(JSON.stringify(diagnosis.findings[0]).replaceAll('\\"', '"')).toContain(words)
     }
     expect(diagnosis.code).toBe(finds.some((text) => text.startsWith('error')) ? 2 : 1)
+    await proveCures(vpc, diagnosis, { files, config })
   })
 })
+
+/** What a cure has of commands for ip(8) and sysctl(8), typed as it is printed; of several ways the first. */
+const commandsOf = (cure: string): string[] =>
+  cure
+    .replace(/^.*?(?:now|behind the daemon's): /, '')
+    .split(/,? or:? |, if |, and the same/)[0]!
+    .split('; ')
+    .filter((command) => /^(ip|sysctl -w) /.test(command))
+
+/** Each cure that is commands ends its finding, and brings no error. */
+async function proveCures(vpc: Vpc, { findings }: Diagnosis, circumstances: Circumstances): Promise<void> {
+  for (const { id, evidence, cure } of findings) {
+    const commands = commandsOf(cure)
+    for (const command of commands) {
+      // Another finding's cure may have taken it away already.
+      const [tool = '', ...args] = command.split(' ')
+      await vpc.instance
+        .exec(tool, args)
+        .catch((error) => expect(String(error)).toMatch(/No such|Cannot find|File exists/))
+    }
+    if (commands.length > 0) {
+      const { findings: left } = await doctor(vpc, circumstances)
+      expect(left.filter((one) => one.id === id && one.evidence.join() === evidence.join())).toEqual([])
+      expect(left.filter(({ severity }) => severity === 'error').map((one) => one.id)).not.toContain(id)
+    }
+  }
+}
 
 describe('finds, with the daemon,', () => {
   test('what is left of the procedure by hand', async ({ vpc }) => {
@@ -432,6 +553,13 @@ describe('finds, without the daemon,', () => {
 })
 
 describe('finds a daemon', () => {
+  test('that was killed, although all stands', async ({ vpc }) => {
+    await attached(vpc)
+    const daemon = await startDaemon(vpc)
+    daemon.process.kill('SIGKILL')
+    await expect.poll(async () => told(await doctor(vpc))).toEqual(['warning daemon-absent'])
+  })
+
   test('that does not answer', async ({ vpc }) => {
     await attached(vpc)
     const daemon = await startDaemon(vpc)
@@ -480,7 +608,7 @@ describe('asks the metadata service, and finds', () => {
     { name: 'that it is off', token: 403, bare: 403, finds: ['warning metadata-off'] },
     { name: 'that tokens do not arrive', token: 0, bare: 401, finds: ['warning metadata-hop-limit'] },
     { name: 'that nobody answers', token: 0, bare: 0, finds: ['warning metadata-unreachable'] },
-    { name: 'that it is ill', token: 503, bare: 503, finds: ['warning metadata-unreachable'] },
+    { name: 'that it is ill', token: 503, bare: 503, finds: ['warning metadata-failing'] },
   ])('$name', async ({ token, bare, finds }, { vpc }) => {
     vpc.instance.killChildren()
     await vpc.attach(eth0)
@@ -501,13 +629,26 @@ describe('asks the metadata service, and finds', () => {
 test('says without privilege what it could not see, and finds what it can', async ({ vpc }) => {
   await healthy(vpc)
   await udp(vpc, 'bind(5000)')
-  const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, program]
-  const args = ['doctor', '--json', '--root', rootOf(vpc), '--config', writeConfig(vpc.instance, labConfig)]
-  const child = vpc.instance.spawn(nobody[0] as string, [...nobody.slice(1), ...args], {
-    env: { ...environment, RUNTIME_DIRECTORY: folderOf(vpc.instance.name) },
-  })
-  const { findings, unseen } = JSON.parse(await text(child.stdout!))
+  const { findings, unseen } = await asNobody(vpc, writeConfig(vpc.instance, labConfig))
   expect(findings.map(({ id }: Finding) => id)).toEqual(['wildcard-udp'])
-  expect(findings[0].what).toContain('a process that can not be seen from here')
+  expect(findings[0]?.what).toContain('a process that can not be seen from here')
   expect(unseen.join('\n')).toMatch(/packet filter[\s\S]*UDP sockets/)
 })
+
+test('takes a configuration that this user may not read for unseen, not for a fault', async ({ vpc }) => {
+  await healthy(vpc)
+  const config = writeConfig(vpc.instance, labConfig)
+  chmodSync(config, 0o600)
+  const { findings, unseen } = await asNobody(vpc, config)
+  expect(findings).toEqual([])
+  expect(unseen.join()).toContain(`${config}: run as root`)
+})
+
+async function asNobody(vpc: Vpc, config: string): Promise<Omit<Diagnosis, 'code'>> {
+  const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, program]
+  const args = ['doctor', '--json', '--root', rootOf(vpc), '--config', config]
+  const child = vpc.instance.spawn('setpriv', [...nobody, ...args], {
+    env: { ...environment, RUNTIME_DIRECTORY: folderOf(vpc.instance.name) },
+  })
+  return JSON.parse(await text(child.stdout!))
+}

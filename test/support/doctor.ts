@@ -5,6 +5,7 @@ import type { Evidence } from '../../src/doctor/evidence.ts'
 import type { Finding } from '../../src/doctor/finding.ts'
 import { desiredState } from '../../src/policy/desired.ts'
 import { globMatches } from '../../src/policy/pattern.ts'
+import { knowing, type Told } from './knowledge.ts'
 import { snapshot } from './snapshot.ts'
 
 /** Two ENIs in one subnet, as a DHCP client leaves them. */
@@ -18,6 +19,8 @@ export const twoEnis = `
 `
 
 export interface Given {
+  /** What the metadata tells of the links. */
+  readonly told?: readonly Told[]
   /** By path, without the first slash; `''` is also what a link to /dev/null is. */
   readonly files?: Readonly<Record<string, string>>
   readonly kernel?: string
@@ -26,9 +29,9 @@ export interface Given {
 }
 
 /** A host in which everything is as it should be, but for what is given. */
-export function evidence({ files = {}, kernel = twoEnis, toml = '', other = {} }: Given): Evidence {
+export function evidence({ files = {}, kernel = twoEnis, toml = '', told = [], other = {} }: Given): Evidence {
   const config = parseConfig(toml, 'test.toml')
-  const settings = settingsOf(config)
+  const settings = told.length > 0 ? settingsOf(config, [], knowing(told)) : settingsOf(config)
   const all = snapshot(kernel)
   const desired = desiredState(all, settings, new Map())
   const assessment = { snapshot: all, desired, pending: [], outcomes: [], problems: [] }
@@ -43,6 +46,8 @@ export function evidence({ files = {}, kernel = twoEnis, toml = '', other = {} }
     processes: [],
     wildcards: [],
     redirections: [],
+    drops: [],
+    wires: [],
     metadata: undefined,
     ...other,
   }

@@ -1,6 +1,8 @@
+import { formatRule } from '../../state/rule.ts'
 import type { Check, Evidence } from '../evidence.ts'
 import { enabledBy, enabledGlobs, type Files, linesLike, pathsLike } from '../files.ts'
 import type { Finding } from '../finding.ts'
+import { agentOf } from '../foreign-rules.ts'
 
 const nmUnits = ['nm-cloud-setup.timer', 'nm-cloud-setup.service']
 const ec2Units = ['policy-routes@*.service', 'refresh-policy-routes@*.timer']
@@ -31,6 +33,7 @@ export const cloudAgents: Check = {
     'etc/cloud/cloud.cfg',
     'etc/cloud/cloud.cfg.d/*.cfg',
     'etc/netplan/*.yaml',
+    'run/netplan/*.yaml',
     'etc/systemd/network/*.network',
     'run/systemd/network/*.network',
   ],
@@ -42,14 +45,16 @@ export const cloudAgents: Check = {
   ],
 }
 
+/** The first of its rules. */
+const rulesOf = (agent: NonNullable<ReturnType<typeof agentOf>>, kernel: Evidence['kernel']): string[] =>
+  (kernel?.all.rules ?? [])
+    .filter((rule) => agentOf(rule) === agent)
+    .slice(0, 2)
+    .map((rule) => `ip ${rule.family === 6 ? '-6 ' : ''}rule ${formatRule(rule)}`)
+
 function nmCloudSetup({ files, kernel }: Evidence): Finding[] {
   const enabled = nmUnits.flatMap((unit) => enabledBy(files, unit))
-  // Priorities and tables of its rules begin at 30200 and 30400.
-  const active = (kernel?.all.rules ?? []).filter(({ table, source }) => source && table >= 30_200 && table < 30_500)
-  const evidence = [
-    ...enabled,
-    ...active.slice(0, 2).map(({ priority, source }) => `ip rule priority ${priority} from ${source?.address}`),
-  ]
+  const evidence = [...enabled, ...rulesOf('nm-cloud-setup', kernel)]
   return evidence.length === 0
     ? []
     : [
@@ -63,8 +68,12 @@ function nmCloudSetup({ files, kernel }: Evidence): Finding[] {
       ]
 }
 
-/** A udev rule starts it for every interface; one of the same name in /etc that is empty switches it off. */
-function ec2NetUtils({ files }: Evidence): Finding[] {
+/**
+ * A udev rule starts it for every interface; one of the same name in /etc that is empty switches it off. Its rules in the
+ * kernel have one number for priority and table, 10000 + 100 · card + device.
+ */
+function ec2NetUtils({ files, kernel }: Evidence): Finding[] {
+  const rules = rulesOf('ec2-net-utils', kernel)
   const udev = udevRules(files, /(vpc-policy-routes|ec2-network-interfaces|ec2-vpcutils)\.rules$/)
   const units = ec2Units.flatMap((unit) =>
     pathsLike(files, /\/systemd\/system\/[^/]+\.(wants|requires)\//).filter((path) =>
@@ -81,16 +90,16 @@ function ec2NetUtils({ files }: Evidence): Finding[] {
         files,
         /setup-policy-routes$|system\/(refresh-)?policy-routes@\.(service|timer)$|ec2net-functions$|amazon-ec2-net-utils\.list$/,
       )
-  const evidence = [...udev, ...units, ...dropIns, ...programs]
+  const evidence = [...udev, ...units, ...dropIns, ...programs, ...rules]
   return evidence.length === 0
     ? []
     : [
         {
           severity: 'warning',
           id: 'ec2-net-utils',
-          what: 'amazon-ec2-net-utils routes network interfaces by rules of its own and reloads networkd at each change',
+          what: "amazon-ec2-net-utils routes network interfaces by rules of its own, in front of the daemon's; version 2 reloads networkd at each change",
           evidence: evidence.slice(0, 4),
-          cure: 'apt-get purge amazon-ec2-net-utils, or: dnf remove amazon-ec2-net-utils; then: systemctl restart systemd-networkd',
+          cure: 'apt-get purge amazon-ec2-net-utils, or: dnf remove amazon-ec2-net-utils (ec2-net-utils on Amazon Linux 2); then: systemctl restart systemd-networkd',
         },
       ]
 }
@@ -143,7 +152,11 @@ function cloudInitRules({ files }: Evidence): Finding[] {
     files,
     /\/(netplan|network|interfaces\.d|system-connections)\/[^/]*cloud-init[^/]*$/,
   ).flatMap((path) =>
-    linesLike(files, path, /^(- )?routing-policy:|^\[RoutingPolicyRule\]|\bip\b.*\brule add\b|^routing-rule\d+=/),
+    linesLike(
+      files,
+      path,
+      /(^|[\s{,"'])routing-policy["']?:|^\[RoutingPolicyRule\]|\bip\b.*\brule add\b|^routing-rule\d+=/,
+    ),
   )
   return evidence.length === 0
     ? []
@@ -153,7 +166,7 @@ function cloudInitRules({ files }: Evidence): Finding[] {
           id: 'cloud-init-policy-routing',
           what: 'cloud-init wrote rules for the interfaces of the first boot: they stay when an interface goes, and come back at every boot',
           evidence: evidence.slice(0, 4),
-          cure: `echo 'network: {config: disabled}' > /etc/cloud/cloud.cfg.d/99-disable-network-config.cfg, take routing-policy out of the file, then: netplan apply`,
+          cure: `take these lines out, and keep cloud-init from writing them anew: echo 'network: {config: disabled}' > /etc/cloud/cloud.cfg.d/99-disable-network-config.cfg; then: netplan apply, or restart what configures the interfaces`,
         },
       ]
 }

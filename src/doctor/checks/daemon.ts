@@ -65,13 +65,15 @@ function presence({ daemon: { state }, daemon: it, kernel, files }: Evidence): F
       },
     ]
   }
-  return installed
+  const died = state === 'absent' && 'died' in it ? it.died : undefined
+  const end = died === undefined ? [] : [`process ${died}, the last daemon, was killed or crashed`]
+  return installed || end.length > 0
     ? [
         {
           severity: 'warning',
           id: 'daemon-absent',
-          what: 'the daemon is installed and does not run: the next change of an interface breaks the routing',
-          evidence: pathsLike(files, unitFiles),
+          what: 'the daemon does not run any more, or not yet: the next change of an interface breaks the routing',
+          evidence: [...end, ...pathsLike(files, unitFiles)],
           cure: start,
         },
       ]

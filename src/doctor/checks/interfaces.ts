@@ -1,21 +1,29 @@
 import { ec2Drivers } from '../../policy/enis.ts'
 import { linkWord } from '../../state/link.ts'
-import { contains, formatPrefix, isHostPrefix } from '../../state/prefix.ts'
+import { contains, formatPrefix, isHostPrefix, prefixKey } from '../../state/prefix.ts'
 import { table } from '../../state/route.ts'
 import { addressesOf, isDefault, isMultihomed, managed, routableOf } from '../enis.ts'
-import type { Check, Evidence, KernelState } from '../evidence.ts'
+import type { Check, Evidence, KernelState, Wire } from '../evidence.ts'
 import type { Finding } from '../finding.ts'
 
 /** Interfaces that are there and can't answer. */
 export const interfaces: Check = {
   reads: [],
-  find: ({ kernel, settings }) => {
+  find: ({ kernel, settings, wires }) => {
     if (!kernel) {
       return []
     }
     return [
       ...unrecognised(kernel, settings),
-      ...(isMultihomed(kernel) ? [...idle(kernel), ...masks(kernel), ...duplicates(kernel)] : []),
+      ...(isMultihomed(kernel)
+        ? [
+            ...idle(kernel),
+            ...unplugged(kernel, wires),
+            ...mtus(kernel, wires),
+            ...masks(kernel),
+            ...duplicates(kernel),
+          ]
+        : []),
     ]
   },
 }
@@ -35,18 +43,74 @@ function idle(kernel: KernelState): Finding[] {
       ]
     }
     const waiting = addressesOf(kernel, plan).some(({ tentative, dadFailed }) => tentative && !dadFailed)
+    const onlyLinkLocal = addressesOf(kernel, plan).length > 0
     return routableOf(kernel, plan).length > 0 || waiting
       ? []
       : [
           {
             severity: 'warning',
             id: 'interface-bare',
-            what: `${name} is up and has no address: nothing configures it`,
+            what: `${name} is up and has no address${onlyLinkLocal ? ' but a link-local one' : ''}: nothing configures it`,
             evidence: [`link ${name} address ${plan.eni.link.mac}`],
             cure: `have it configured (networkd, netplan, NetworkManager, ifupdown), or set addresses.mode = "imds" in /etc/eni-routed/config.toml`,
           },
         ]
   })
+}
+
+/** Up, and nothing passes: no carrier, or nobody is told where the interface is. */
+const unplugged = (kernel: KernelState, wires: readonly Wire[]): Finding[] =>
+  managed(kernel).flatMap(({ eni: { link } }): Finding[] => {
+    const wire = wires.find(({ name }) => name === link.name)
+    if (!wire || !link.up || (wire.carrier && wire.arp)) {
+      return []
+    }
+    const word = linkWord(link.name)
+    return wire.carrier
+      ? [
+          {
+            severity: 'error',
+            id: 'arp-off',
+            what: `${link.name} neither asks nor answers by ARP: no host of its subnet finds it`,
+            evidence: [`link ${link.name} NOARP`],
+            cure: `ip link set dev ${word} arp on`,
+          },
+        ]
+      : [
+          {
+            severity: 'warning',
+            id: 'no-carrier',
+            what: `${link.name} is up and has no carrier: nothing comes in or goes out there`,
+            evidence: [`link ${link.name} NO-CARRIER`],
+            cure: `ip link set dev ${word} down; ip link set dev ${word} up; where that does not help, detach the ENI and attach it again`,
+          },
+        ]
+  })
+
+/** Two ENIs of one subnet have one MTU: a host that sends as much as the one bears is not heard by the other. */
+function mtus(kernel: KernelState, wires: readonly Wire[]): Finding[] {
+  const all = managed(kernel).flatMap((plan) => {
+    const { name } = plan.eni.link
+    const mtu = wires.find((wire) => wire.name === name)?.mtu
+    return mtu === undefined
+      ? []
+      : [{ plan, name, mtu, subnets: routableOf(kernel, plan).map((a) => prefixKey(a.onLink)) }]
+  })
+  for (const small of all) {
+    const large = all.find(({ mtu, subnets }) => mtu > small.mtu && subnets.some((one) => small.subnets.includes(one)))
+    if (large) {
+      return [
+        {
+          severity: 'warning',
+          id: 'mtu-differs',
+          what: `${small.name} has a smaller MTU than ${large.name}, which is in the same subnet: larger packets to ${small.name} are lost`,
+          evidence: [large, small].map(({ name, mtu }) => `link ${name} mtu ${mtu}`),
+          cure: `ip link set dev ${linkWord(small.name)} mtu ${large.mtu}, and the same where the interface is configured`,
+        },
+      ]
+    }
+  }
+  return []
 }
 
 /** In a VPC no subnet lies in another: of two prefixes that overlap, one has a mistyped length. */

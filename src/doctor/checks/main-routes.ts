@@ -2,16 +2,22 @@ import { enumerate } from '../../policy/enumerate.ts'
 import { contains, formatPrefix, isHostPrefix } from '../../state/prefix.ts'
 import { formatRoute, type Route, table } from '../../state/route.ts'
 import { linkNamer } from '../../state/snapshot.ts'
-import { isDefault, isMultihomed, managed, routableOf } from '../enis.ts'
+import { addressesOf, isDefault, isMultihomed, managed, routableOf } from '../enis.ts'
 import type { Check, Evidence, KernelState } from '../evidence.ts'
 import type { Finding } from '../finding.ts'
+import { defaultsOf, isOutside, routerOf } from '../routers.ts'
 
 /** main as the rest of the host sees it: what unbound programs use, and the way to the instance metadata. */
 export const mainRoutes: Check = {
   reads: [],
   find: (evidence) =>
     evidence.kernel
-      ? [...equalDefaults(evidence.kernel), ...overlaps(evidence.kernel), ...toMetadata(evidence, evidence.kernel)]
+      ? [
+          ...equalDefaults(evidence.kernel),
+          ...strangeRouters(evidence.kernel),
+          ...overlaps(evidence.kernel),
+          ...toMetadata(evidence, evidence.kernel),
+        ]
       : [],
 }
 
@@ -41,17 +47,57 @@ function equalDefaults(kernel: KernelState): Finding[] {
     )
     .map((alike): Finding => {
       const { family, metric } = alike[0] as Route
-      const last = (alike.at(-1) as Route).nexthops.at(-1)?.oif
-      const [six, name] = [family === 6 ? '-6 ' : '', last === undefined ? 'LINK' : linkNamer(all)(last)]
+      const six = family === 6 ? '-6 ' : ''
       return {
         severity: 'warning',
         id: 'equal-defaults',
         what: `main has default routes through several interfaces with one metric (${metric}): which of them programs without an address of their own use is left to chance`,
         evidence: alike.map((route) => `ip ${six}route ${formatRoute(route, linkNamer(all))}`),
-        cure: `give each interface a metric of its own where its addresses are configured (RouteMetric=, route-metric:, ipv4.route-metric); now: ip ${six}route add default via ROUTER dev ${name} metric ${metric + 100}, and delete the other`,
+        cure: `give each interface a metric of its own where its addresses are configured (RouteMetric=, route-metric:, ipv4.route-metric); now: ${apart(alike, linkNamer(all))}`,
       }
     })
 }
+
+/** The commands that give every way but the first a metric of its own. */
+function apart(alike: readonly Route[], name: (index: number) => string): string {
+  const { family, metric } = alike[0] as Route
+  const ip = family === 6 ? 'ip -6 route' : 'ip route'
+  const commands = alike
+    .flatMap((route) => route.nexthops)
+    .map(
+      ({ gateway, oif = 0, onlink }, i) =>
+        `${ip} add default${gateway ? ` via ${gateway}` : ''} dev ${name(oif)} metric ${metric + 100 * i}${onlink ? ' onlink' : ''}`,
+    )
+  // The first way stays where it is a route by itself; a route of several ways goes as a whole.
+  const stays = (alike[0] as Route).nexthops.length === 1
+  const gone = alike.slice(stays ? 1 : 0).map((route) => `${ip} del ${formatRoute(route, name)}`)
+  return [...commands.slice(1), ...gone, ...(stays ? [] : commands.slice(0, 1))].join('; ')
+}
+
+/** A default of main whose router is in no subnet of its ENI: nobody there answers for it. */
+const strangeRouters = (kernel: KernelState): Finding[] =>
+  managed(kernel).flatMap((plan) =>
+    ([4, 6] as const)
+      .flatMap((family) => defaultsOf(kernel, family))
+      .filter(({ nexthops }) =>
+        nexthops.some(({ oif, gateway }) => oif === plan.eni.link.index && isOutside(kernel, plan, gateway)),
+      )
+      .map((route): Finding => {
+        const { name } = plan.eni.link
+        const ip = route.family === 6 ? 'ip -6 route' : 'ip route'
+        const text = formatRoute(route, linkNamer(kernel.all))
+        return {
+          severity: 'warning',
+          id: 'router-outside',
+          what: `the router of ${name}'s default is in no subnet of ${name}: nobody answers for it there`,
+          evidence: [
+            `${ip} ${text}`,
+            ...addressesOf(kernel, plan).map((a) => `address ${a.address}/${a.onLink.length} dev ${name}`),
+          ],
+          cure: `${ip} add default via ${routerOf(kernel, plan, route.family)} dev ${name} metric ${route.metric + 1}; ${ip} del ${text}`,
+        }
+      }),
+  )
 
 /**
  * A network of containers or of a VPN that holds an ENI's subnet takes what is meant for it: main's longer routes that lead

@@ -1,8 +1,11 @@
 import { defaults } from '../../config/defaults.ts'
 import { differences } from '../../policy/differences.ts'
 import { enumerate } from '../../policy/enumerate.ts'
+import { networkPlugin } from '../../policy/hands-off.ts'
+import { isRoutable } from '../../state/address.ts'
 import { linkWord } from '../../state/link.ts'
-import type { Check, Evidence, KernelState, MetadataProbe } from '../evidence.ts'
+import { hostPrefix, prefixKey } from '../../state/prefix.ts'
+import type { Check, Drop, Evidence, KernelState, MetadataProbe } from '../evidence.ts'
 import type { Finding } from '../finding.ts'
 
 /** The machine's maker, as its firmware tells. */
@@ -13,9 +16,9 @@ export const metadata: Check = {
   reads: [vendor],
   find: (evidence) => {
     const { metadata: probe, config, kernel, settings } = evidence
-    const fault = probe && faultOf(probe, isExpected(evidence))
+    const fault = probe && faultOf(probe, evidence)
     const severity = config.metadata.mode === 'required' ? 'error' : 'warning'
-    return fault ? [{ severity, ...fault }] : kernel ? unlisted(kernel, settings) : []
+    return fault ? [{ severity, ...fault }] : kernel ? [...unlisted(kernel, settings), ...absent(kernel, settings)] : []
   },
 }
 
@@ -31,20 +34,41 @@ const unlisted = ({ all, assessment }: KernelState, settings: Evidence['settings
       cure: `ip address del ${difference.unlisted[0]} dev ${linkWord(difference.eni.link.name)}, or give it to the ENI: aws ec2 assign-private-ip-addresses`,
     }))
 
+/** Addresses that the VPC has given to the ENI, and that nobody has configured: nothing answers there. Pods have their own. */
+const absent = ({ all, assessment }: KernelState, settings: Evidence['settings']): Finding[] =>
+  networkPlugin(all.links, all.rules)
+    ? []
+    : differences(all, assessment.desired, settings)
+        // An ENI that is down or bare is told as a whole.
+        .filter(({ eni, missing }) => missing.length > 0 && eni.link.up && hasAddress(all, eni.link.index))
+        .map(({ eni, missing }) => ({
+          severity: 'warning',
+          id: 'address-not-configured',
+          what: `${eni.link.name} lacks ${enumerate(missing)}, which the VPC has given to it: nothing answers there`,
+          evidence: [`addresses of ${eni.link.mac} as the instance metadata lists them`],
+          cure: `${missing.map((address) => `ip address add ${prefixKey(hostPrefix(address))} dev ${linkWord(eni.link.name)}`).join('; ')}, and the same where the interface is configured`,
+        }))
+
+const hasAddress = ({ addresses }: KernelState['all'], linkIndex: number): boolean =>
+  addresses.some((address) => address.linkIndex === linkIndex && isRoutable(address))
+
 /** Somewhere else than on EC2 nobody misses it, unless the configuration asks for it or it has answered before. */
-const isExpected = ({ config, settings, kernel, files }: Evidence): boolean =>
+const isExpected = ({ config, settings, kernel, files, drops }: Evidence): boolean =>
   config.metadata.mode === 'required' ||
   config.metadata.endpoint !== defaults.metadata.endpoint ||
   settings.knowledge.enis.size > 0 ||
+  (drops ?? []).some(concernsMetadata) ||
   files.get(`/${vendor}`)?.trim() === 'Amazon EC2' ||
   kernel?.assessment.desired.enis.some(({ eni }) => eni.onEc2) === true
 
 /** Errors by which this host itself keeps the packet back: a route or rule, the packet filter. */
 const ownRefusals: readonly (number | string)[] = ['EACCES', 'EINVAL', 'EPERM']
 
+const concernsMetadata = ({ addresses }: Drop): boolean => addresses.includes('169.254.169.254')
+
 const answers = (status: number | string): boolean => typeof status === 'number' && status < 500
 
-function faultOf(probe: MetadataProbe, expected: boolean): Omit<Finding, 'severity'> | undefined {
+function faultOf(probe: MetadataProbe, all: Evidence): Omit<Finding, 'severity'> | undefined {
   const { endpoint, token, bare } = probe
   const evidence = [`PUT ${endpoint}/latest/api/token: ${token}`, `GET ${endpoint}/latest/meta-data/: ${bare}`]
   if (token === 200 || token === 404) {
@@ -66,13 +90,27 @@ function faultOf(probe: MetadataProbe, expected: boolean): Omit<Finding, 'severi
       cure: 'aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2',
     }
   }
-  if (!expected && !ownRefusals.includes(token)) {
+  if (typeof token === 'number') {
+    return {
+      id: 'metadata-failing',
+      what: `the instance metadata service answers with HTTP status ${token}: until it recovers, interfaces are routed by what the kernel shows`,
+      evidence,
+      cure: `wait, and ask again: curl -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' ${endpoint}/latest/api/token`,
+    }
+  }
+  if (!isExpected(all) && !ownRefusals.includes(token)) {
     return undefined
   }
+  const filters = (all.drops ?? []).filter(concernsMetadata).map(({ text }) => text)
+  const host = new URL(endpoint).hostname
+  const typed = endpoint !== defaults.metadata.endpoint ? ', or metadata.endpoint is mistyped' : ''
   return {
     id: 'metadata-unreachable',
     what: `the instance metadata service does not answer: interfaces are routed by what the kernel shows, and a bare one can't be configured`,
-    evidence,
-    cure: `ip route get 169.254.169.254 and the packet filter tell where it ends; where there is no service, set metadata.mode = "off"`,
+    evidence: [...evidence, ...filters],
+    cure:
+      filters.length > 0
+        ? 'take that rule out of the packet filter'
+        : `ip route get ${host} and the packet filter tell where it ends${typed}; where there is no service, set metadata.mode = "off"`,
   }
 }

@@ -1,5 +1,7 @@
 import { enumerate } from '../../policy/enumerate.ts'
-import { isVpcCniMark, isVpcCniPod } from '../../policy/hands-off.ts'
+
+import { isVpcCniMark, isVpcCniPod, networkPlugin } from '../../policy/hands-off.ts'
+
 import { formatRule } from '../../state/rule.ts'
 import type { Check, Evidence } from '../evidence.ts'
 import { pathsLike } from '../files.ts'
@@ -14,7 +16,7 @@ export const networkPlugins: Check = {
 function vpcCni({ files, kernel, processes }: Evidence): Finding[] {
   const pods = (kernel?.all.links ?? []).filter(isVpcCniPod)
   const rules = (kernel?.all.rules ?? []).filter(isVpcCniMark)
-  return plugin('vpc-cni', 'the Amazon VPC CNI plug-in', [
+  return plugin('vpc-cni', `the Amazon VPC CNI plug-in is present: ${attaches}`, [
     ...pathsLike(files, /^\/etc\/cni\/net\.d\/[^/]*aws[^/]*\.conf(list)?$/),
     ...rules.slice(0, 1).map((rule) => `ip rule ${formatRule(rule)}`),
     ...processes.filter(({ name }) => name === 'aws-k8s-agent').map(({ pid }) => `process ${pid} is aws-k8s-agent`),
@@ -28,7 +30,12 @@ function cilium({ files, kernel, processes }: Evidence): Finding[] {
   const rules = (kernel?.all.rules ?? []).filter(
     ({ table, fwmark }) => fwmark !== undefined && (table === 2004 || table === 2005),
   )
-  return plugin('cilium', 'cilium', [
+  const all = kernel?.all
+  const driving = all && networkPlugin(all.links, all.rules)?.name.startsWith('cilium')
+  const does = driving
+    ? attaches
+    : 'it routes pods by rules and marks of its own, and in ENI mode attaches interfaces for them'
+  return plugin('cilium', `cilium is present: ${does}`, [
     ...pathsLike(files, /^\/etc\/cni\/net\.d\/[^/]*cilium[^/]*\.conf(list)?$/),
     ...rules.slice(0, 1).map((rule) => `ip rule ${formatRule(rule)}`),
     ...processes.filter(({ name }) => name === 'cilium-agent').map(({ pid }) => `process ${pid} is cilium-agent`),
@@ -36,14 +43,16 @@ function cilium({ files, kernel, processes }: Evidence): Finding[] {
   ])
 }
 
-const plugin = (id: string, who: string, evidence: readonly string[]): Finding[] =>
+const attaches = 'it attaches interfaces for pods and makes rules for them itself'
+
+const plugin = (id: string, what: string, evidence: readonly string[]): Finding[] =>
   evidence.length === 0
     ? []
     : [
         {
           severity: 'warning',
           id,
-          what: `${who} is present: it attaches interfaces for pods and makes rules for them itself`,
+          what,
           evidence,
           cure: 'eni-routed status tells which interfaces are left to it; name others that it drives under exclude in /etc/eni-routed/config.toml, then: systemctl reload eni-routed',
         },

@@ -1,13 +1,12 @@
 import type { Check, Evidence } from '../evidence.ts'
 import { enabledBy, enabledGlobs, type Files, linesLike, pathsLike } from '../files.ts'
 import type { Finding } from '../finding.ts'
-import { assignments, booleanOf, configurationGlobs } from '../ini.ts'
+import { assignments, booleanOf, configurationFiles, configurationGlobs } from '../ini.ts'
 
 /** The keys that keep networkd to its own, and the version of systemd that knows both. */
 const keys = ['ManageForeignRoutingPolicyRules', 'ManageForeignRoutes'] as const
 const knowsBoth = 249
 const dirname = '/etc/systemd/networkd.conf.d'
-const dropIn = `${dirname}/10-eni-routed.conf`
 
 const units = ['systemd-networkd.service', 'systemd-networkd.socket', 'dbus-org.freedesktop.network1.service']
 
@@ -18,6 +17,9 @@ const units = ['systemd-networkd.service', 'systemd-networkd.socket', 'dbus-org.
 export const networkd: Check = {
   reads: [
     ...configurationGlobs('networkd.conf'),
+    // Where the keys are put by mistake.
+    'etc/systemd/networkd.conf.d/*',
+    ...['etc', 'run', 'usr/lib'].map((folder) => `${folder}/systemd/network/*`),
     ...units.flatMap(enabledGlobs),
     'etc/systemd/system/dbus-org.freedesktop.network1.service',
     // The library has the version in its name; Debian keeps it in a folder of the architecture.
@@ -74,9 +76,16 @@ function verdict({ files, changedAt, processes }: Evidence, user: readonly strin
   }
   const what =
     'systemd-networkd deletes rules and routes that it did not make, of every interface, whenever it configures one'
+  const dropIn = dropInFor(files)
   const cure = `mkdir -p ${dirname} && printf '[Network]\\nManageForeignRoutingPolicyRules=no\\nManageForeignRoutes=no\\n' > ${dropIn}, then: systemctl restart systemd-networkd`
   return [
-    { severity: 'warning', id: 'networkd-foreign-rules', what, evidence: [...faults, ...user.slice(0, 2)], cure },
+    {
+      severity: 'warning',
+      id: 'networkd-foreign-rules',
+      what,
+      evidence: [...faults, ...misplaced(files), ...user.slice(0, 2)],
+      cure,
+    },
     ...netplan
       .map(
         (path): Finding => ({
@@ -89,6 +98,37 @@ function verdict({ files, changedAt, processes }: Evidence, user: readonly strin
       )
       .slice(0, 1),
   ]
+}
+
+/** A drop-in that is read after whatever says otherwise, and that is not masked itself. */
+function dropInFor(files: Files): string {
+  const contrary = keys
+    .flatMap((key) => assignments(files, 'networkd.conf', 'Network', key))
+    .filter(({ path, value }) => path.includes('.conf.d/') && booleanOf(value) !== false)
+    .map(({ path }) => path.slice(path.lastIndexOf('/') + 1))
+  const own = '10-eni-routed.conf'
+  const usable = contrary.every((name) => name <= own) && files.get(`${dirname}/${own}`) !== ''
+  return `${dirname}/${usable ? own : 'zz-eni-routed.conf'}`
+}
+
+/** Lines that set a key where networkd does not read it: in another section, in no section, in a .network file. */
+function misplaced(files: Files): string[] {
+  const places = pathsLike(files, /^\/(etc|run|usr\/lib)\/systemd\/(network|networkd\.conf\.d)\/|\/networkd\.conf$/)
+  const read = configurationFiles(files, 'networkd.conf')
+  const counted = new Set(
+    keys.flatMap((key) =>
+      assignments(files, 'networkd.conf', 'Network', key).map(({ path, line }) => `${path}:${line}:`),
+    ),
+  )
+  return places.flatMap((path) =>
+    linesLike(files, path, new RegExp(`^(${keys.join('|')})\\s*=`))
+      .filter((line) => !counted.has(line.split(' ')[0] as string))
+      .map((line) =>
+        read.includes(path)
+          ? `${line} (not under [Network], where alone networkd reads it)`
+          : `${line} (networkd reads it in networkd.conf and networkd.conf.d/*.conf alone)`,
+      ),
+  )
 }
 
 /** ms; /proc counts starts in ticks, and a file that is written just before a start may seem younger. */
@@ -113,7 +153,7 @@ function notYetRead(files: Files, changedAt: Evidence['changedAt'], processes: E
         `process ${running.pid} started at ${new Date(running.startedAt).toISOString()}`,
         `${path} is from ${new Date(changed).toISOString()}`,
       ],
-      cure: 'systemctl restart systemd-networkd (addresses are away for less than 0.1 s), or reboot',
+      cure: 'systemctl restart systemd-networkd, or reboot',
     },
   ]
 }

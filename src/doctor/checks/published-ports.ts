@@ -47,13 +47,14 @@ function unmarked(evidence: Evidence, kernel: KernelState): Finding[] {
     .filter(isOpenProxy)
     .map(({ pid, command }) => `process ${pid}: ${command.join(' ')}`)
   const seen = rules.length > 0 ? rules : proxies
+  const first = enisByDefault(kernel)[0]?.eni.link.name ?? 'the first interface'
   return seen.length === 0
     ? []
     : [
         {
           severity: 'warning',
           id: 'published-ports',
-          what: `ports of containers are published on every address, and routing.containers is "off": they answer on the first interface alone`,
+          what: `published ports of containers or VMs answer on ${first} alone, since routing.containers is "off": the reply to what comes in by another interface leaves by ${first}`,
           evidence: seen.slice(0, 4),
           cure: `containers = "connmark" under [routing] in /etc/eni-routed/config.toml, then: systemctl reload eni-routed`,
         },

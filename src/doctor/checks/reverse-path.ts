@@ -1,3 +1,4 @@
+import { enumerate } from '../../policy/enumerate.ts'
 import { isMultihomed, managed } from '../enis.ts'
 import type { Check, Evidence, KernelState } from '../evidence.ts'
 import type { Finding } from '../finding.ts'
@@ -78,14 +79,21 @@ function strictWithoutShape(evidence: Evidence, kernel: KernelState): Finding[] 
 /** ip-sysctl.rst, arp_ignore: 8 answers for no address of the host. */
 const answersNothing = 8
 
-const deafToArp = (evidence: Evidence, kernel: KernelState): Finding[] =>
-  managed(kernel)
+/** The greater of the link's value and that of `all` counts, so that each one of them has to go. */
+function deafToArp({ files }: Evidence, kernel: KernelState): Finding[] {
+  const deaf = managed(kernel)
     .map(({ eni }) => eni.link.name)
-    .filter((name) => effectiveSysctl(evidence.files, name, 'arp_ignore') === answersNothing)
-    .map((name) => ({
-      severity: 'warning',
-      id: 'arp-ignored',
-      what: `${name} answers no ARP request: hosts of its subnet may not find it`,
-      evidence: settingsOf(evidence, [name], 'arp_ignore', answersNothing),
-      cure: `sysctl -w ${sysctlName(4, name, 'arp_ignore')}=0`,
-    }))
+    .filter((name) => effectiveSysctl(files, name, 'arp_ignore') === answersNothing)
+  const causes = ['all', ...deaf].filter((name) => linkSysctl(files, 4, name, 'arp_ignore') === answersNothing)
+  return deaf.length === 0
+    ? []
+    : [
+        {
+          severity: 'warning',
+          id: 'arp-ignored',
+          what: `no ARP request is answered on ${enumerate(deaf)}: hosts of the subnet may not find this one there`,
+          evidence: causes.map((name) => sysctlText(4, name, 'arp_ignore', answersNothing)),
+          cure: causes.map((name) => `sysctl -w ${sysctlName(4, name, 'arp_ignore')}=0`).join('; '),
+        },
+      ]
+}

@@ -2,6 +2,7 @@ import { conflicts } from '../../policy/conflicts.ts'
 import { idlePatterns } from '../../policy/enis.ts'
 import { noGateway, wrongWays } from '../../policy/health.ts'
 import type { WrongOutcome } from '../../policy/outcome.ts'
+import type { Address } from '../../state/address.ts'
 import { linkNamer } from '../../state/snapshot.ts'
 import type { Check, Evidence, KernelState } from '../evidence.ts'
 import type { Finding } from '../finding.ts'
@@ -29,7 +30,11 @@ const hasForeignCause = ({ fate }: WrongOutcome): boolean =>
 
 function ways({ assessment, outcomes }: KernelState, running: boolean): Finding[] {
   const inShape = running || assessment.pending.length === 0
-  const told = outcomes.filter((outcome) => inShape || hasForeignCause(outcome))
+  const shared = sharedAddresses(assessment.snapshot.addresses)
+  const told = outcomes
+    .filter((outcome) => inShape || hasForeignCause(outcome))
+    // Deleting what is there would not mend it: the address has to go from one of them.
+    .filter(({ question }) => !shared.has(question.source))
   return wrongWays(told, linkNamer(assessment.snapshot)).map(({ severity, problem, remedy }) => ({
     severity,
     id: 'wrong-way',
@@ -38,6 +43,14 @@ function ways({ assessment, outcomes }: KernelState, running: boolean): Finding[
     cure: remedy,
   }))
 }
+
+/** Addresses that several links have. */
+const sharedAddresses = (addresses: readonly Address[]): Set<string> =>
+  new Set(
+    addresses
+      .filter(({ address, linkIndex }) => addresses.some((a) => a.address === address && a.linkIndex !== linkIndex))
+      .map(({ address }) => address),
+  )
 
 const asked = (outcomes: readonly WrongOutcome[]): string[] =>
   outcomes
@@ -67,13 +80,17 @@ const routers = ({ assessment }: KernelState): Finding[] =>
   )
 
 const inOurBands = ({ assessment: { snapshot, desired } }: KernelState, settings: Evidence['settings']): Finding[] =>
-  conflicts(snapshot, desired, settings).map(({ object, problem, remedy }) => ({
-    severity: 'warning',
-    id: 'conflict',
-    what: problem,
-    evidence: [object],
-    cure: remedy,
-  }))
+  conflicts(snapshot, desired, settings).map(({ object, problem, remedy }) => {
+    // One of two interfaces with one address answers by the other.
+    const shared = object.startsWith('address ')
+    return {
+      severity: shared ? 'error' : 'warning',
+      id: 'conflict',
+      what: shared ? `${object}: ${problem}` : problem,
+      evidence: [object],
+      cure: remedy,
+    }
+  })
 
 const patterns = ({ all }: KernelState, settings: Evidence['settings']): Finding[] =>
   idlePatterns(all.links, settings).map((pattern) => ({

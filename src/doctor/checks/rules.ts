@@ -1,20 +1,22 @@
 import { enumerate } from '../../policy/enumerate.ts'
+import { networkPlugin } from '../../policy/hands-off.ts'
 import { isOurRule } from '../../policy/ownership.ts'
 import { families } from '../../state/ip.ts'
-import { contains, isHostPrefix } from '../../state/prefix.ts'
+import { contains, formatPrefix, isHostPrefix } from '../../state/prefix.ts'
 import { formatRoute, table, tableName } from '../../state/route.ts'
 import { formatRule, type Rule, ruleMeaning } from '../../state/rule.ts'
 import { linkNamer } from '../../state/snapshot.ts'
 import { addressesOf, isDefault, isMultihomed, managed } from '../enis.ts'
 import type { Check, Evidence, KernelState } from '../evidence.ts'
+import { type Files, numberIn } from '../files.ts'
 import type { Finding } from '../finding.ts'
-import { asksOwnTable, hasSelectorsBesides, isShadowed, sentBy } from '../foreign-rules.ts'
+import { agentOf, asksOwnTable, hasSelectorsBesides, isShadowed, sentBy } from '../foreign-rules.ts'
 import { nearest } from '../nearest.ts'
 
 /** Rules that somebody typed or another tool made: mistyped, doubled, or in the way of ours. */
 export const rules: Check = {
-  reads: [],
-  find: ({ kernel, settings }) => {
+  reads: ['proc/sys/net/ipv4/ip_forward', 'proc/sys/net/ipv6/conf/all/forwarding'],
+  find: ({ kernel, settings, files }) => {
     if (!kernel) {
       return []
     }
@@ -22,9 +24,14 @@ export const rules: Check = {
     return [
       ...missing(kernel),
       ...strangers(foreign, kernel),
+      ...futile(foreign, kernel, files),
       ...doubles(foreign),
       ...besideOurs(foreign, kernel, settings),
-      ...partial(foreign, kernel, settings),
+      ...partial(
+        foreign.filter((rule) => futility(rule, kernel, files) === undefined),
+        kernel,
+        settings,
+      ),
     ]
   },
 }
@@ -73,9 +80,16 @@ function strangers(foreign: readonly Rule[], kernel: KernelState): Finding[] {
     })
 }
 
+/** cilium's rules have priorities up to 112, those of the VPC CNI up to 1536. */
+const lastOfPlugins = 1536
+
 function isStranger(rule: Rule, own: readonly string[], { all, assessment }: KernelState): boolean {
   const { source } = rule
   if (!source || !isHostPrefix(source) || rule.invert || rule.iif || own.includes(source.address)) {
+    return false
+  }
+  // The plug-in keeps rules for pods, also while a pod's link is yet to come or gone already.
+  if (rule.priority <= lastOfPlugins && networkPlugin(all.links, all.rules)) {
     return false
   }
   const enis = new Set(assessment.desired.enis.map(({ eni }) => eni.link.index))
@@ -87,6 +101,48 @@ function isStranger(rule: Rule, own: readonly string[], { all, assessment }: Ker
   )
   return !behind
 }
+
+/** Rules that look as if they chose the way of an ENI's replies, and are never asked for one of them. */
+const futile = (foreign: readonly Rule[], kernel: KernelState, files: Files): Finding[] =>
+  foreign.flatMap((rule): Finding[] => {
+    const what = futility(rule, kernel, files)
+    return what === undefined
+      ? []
+      : [
+          {
+            severity: 'warning',
+            id: 'rule-futile',
+            what,
+            evidence: [`${ip(rule)} rule ${formatRule(rule)}`],
+            cure: `${ip(rule)} rule del ${formatRule(rule)}`,
+          },
+        ]
+  })
+
+/** Why no reply of this host is ever led by the rule; undefined where one may be. */
+function futility(rule: Rule, kernel: KernelState, files: Files): string | undefined {
+  if (!asksOwnTable(rule)) {
+    return undefined
+  }
+  const { destination, iif, oif } = rule
+  const names = kernel.all.links.flatMap(({ name, altnames }) => [name, ...altnames])
+  const gone = [iif, oif].find((name) => name !== undefined && hardware.test(name) && !names.includes(name))
+  if (gone !== undefined) {
+    return `a rule is for the interface ${gone}, which is not there`
+  }
+  const own = managed(kernel).flatMap((plan) => addressesOf(kernel, plan).map(({ address }) => address))
+  if (destination && isHostPrefix(destination) && own.includes(destination.address)) {
+    return `a rule is for packets to ${destination.address}, which is this host's own: what comes in for it asks the table local alone, and replies have it as their source ("from", not "to")`
+  }
+  const isEni = kernel.assessment.desired.enis.some(({ eni }) => eni.link.name === iif)
+  const forwards = rule.family === 4 ? 'ipv4/ip_forward' : 'ipv6/conf/all/forwarding'
+  return isEni && numberIn(files, `/proc/sys/net/${forwards}`) === 0
+    ? `a rule is for packets that come in by ${iif} and are forwarded: this host forwards none, and its replies come from itself ("from ADDRESS", not "iif")`
+    : undefined
+}
+
+/** Names that the kernel or udev gives to interfaces of hardware; a VPN's comes and goes. */
+const hardware = /^(eth|en[ospx])\d/
 
 /** Of two rules with one selector the second is never of any use, whether its table is the same or another. */
 function doubles(foreign: readonly Rule[]): Finding[] {
@@ -121,16 +177,18 @@ function doubles(foreign: readonly Rule[]): Finding[] {
 function besideOurs(foreign: readonly Rule[], kernel: KernelState, settings: Evidence['settings']): Finding[] {
   const ours = kernel.all.rules.some((rule) => isOurRule(settings, rule))
   return (ours ? foreign : [])
-    .filter((rule) => sentBy(rule, kernel).length > 0)
+    .filter((rule) => sentBy(rule, kernel).length > 0 && !agentOf(rule))
     .map((rule) => {
       const addresses = enumerate(sentBy(rule, kernel))
       const behind = isShadowed(rule, kernel, settings)
+      const wide = rule.source && !isHostPrefix(rule.source)
+      const prefix = wide ? ` for a whole prefix, ${formatPrefix(rule.source)},` : ''
       return {
         severity: 'warning',
         id: behind ? 'rule-behind' : 'rule-in-front',
         what: behind
-          ? `a rule of somebody else repeats those of the daemon for ${addresses} and is never asked; when they are gone, it decides`
-          : `a rule of somebody else is asked before those of the daemon for ${addresses}, and decides in their place`,
+          ? `a rule of somebody else${prefix} repeats those of the daemon for ${addresses} and is never asked; when they are gone, it decides`
+          : `a rule of somebody else${prefix} is asked before those of the daemon for ${addresses}, and decides in their place`,
         evidence: [`${ip(rule)} rule ${formatRule(rule)}`],
         cure: `${ip(rule)} rule del ${formatRule(rule)}`,
       }

@@ -20,15 +20,17 @@ const places = [
   'etc/systemd/network/*.network',
   'etc/systemd/network/*.network.d/*.conf',
   'etc/netplan/*.yaml',
+  'run/netplan/*.yaml',
+  'usr/lib/netplan/*.yaml',
   'etc/cron.d/*',
   'etc/systemd/system/*.service',
   'usr/local/bin/*',
   'usr/local/sbin/*',
 ]
 
-/** `ip rule add from A`, `from A lookup T` of rule-eth1, `From=A`, `from: A`, `routing-rule1=priority 5 from A`. */
+/** `ip rule add from A`, `from A lookup T` of rule-eth1, `From=A`, `from: A` (also in YAML's flow style and in JSON), `routing-rule1=priority 5 from A`. */
 const rule =
-  /\bip\b.*\brule add\b.*\bfrom (?<typed>[0-9a-fA-F.:]+)|^(?:\S+ +)*from (?<listed>[0-9a-fA-F.:]+)\S* .*\b(?:lookup|table)\b|^From=(?<networkd>[0-9a-fA-F.:]+)|^-? ?from: ['"]?(?<netplan>[0-9a-fA-F.:]+)|^routing-rule\d+=.*from (?<keyfile>[0-9a-fA-F.:]+)/
+  /\bip\b.*\brule add\b.*\bfrom (?<typed>[0-9a-fA-F.:]+)|^(?:\S+ +)*from (?<listed>[0-9a-fA-F.:]+)\S* .*\b(?:lookup|table)\b|^From=(?<networkd>[0-9a-fA-F.:]+)|(?:^-? ?|[{,] *)["']?from["']?: *['"]?(?<netplan>[0-9a-fA-F.:]+)|^routing-rule\d+=.*from (?<keyfile>[0-9a-fA-F.:]+)/
 
 /** Rules for ENIs' addresses that somebody has put into a file: they come back at every boot, right or wrong. */
 export const standingOrders: Check = {

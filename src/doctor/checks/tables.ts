@@ -1,5 +1,6 @@
 import type { EniPlan } from '../../policy/desired.ts'
 import { isOurRule } from '../../policy/ownership.ts'
+import type { Settings } from '../../policy/settings.ts'
 import { contains, formatPrefix, isHostPrefix, type Prefix } from '../../state/prefix.ts'
 import { formatRoute, type Route } from '../../state/route.ts'
 import { formatRule, type Rule } from '../../state/rule.ts'
@@ -7,7 +8,8 @@ import { linkNamer } from '../../state/snapshot.ts'
 import { isDefault, isMultihomed, ownerOf } from '../enis.ts'
 import type { Check, KernelState } from '../evidence.ts'
 import type { Finding } from '../finding.ts'
-import { hasSelectorsBesides, isShadowed, sentBy } from '../foreign-rules.ts'
+import { agentOf, hasSelectorsBesides, isShadowed, sentBy } from '../foreign-rules.ts'
+import { isOutside, routerOf } from '../routers.ts'
 
 /** Tables of others that rules send an ENI's packets to, and that can't carry all replies. */
 export const tables: Check = {
@@ -15,8 +17,10 @@ export const tables: Check = {
   find: ({ kernel, settings }) =>
     isMultihomed(kernel)
       ? kernel.all.rules
-          .filter((rule) => !isOurRule(settings, rule) && !hasSelectorsBesides(rule, 'source'))
-          .flatMap((rule) => casesOf(rule, kernel).flatMap((one) => faultsOf(one, isShadowed(rule, kernel, settings))))
+          .filter((rule) => !isOurRule(settings, rule) && !agentOf(rule) && !hasSelectorsBesides(rule, 'source'))
+          .flatMap((rule) =>
+            casesOf(rule, kernel, settings).flatMap((one) => faultsOf(one, isShadowed(rule, kernel, settings))),
+          )
       : [],
 }
 
@@ -29,9 +33,12 @@ interface Case {
   readonly subnet: Prefix | undefined
   readonly routes: readonly Route[]
   readonly kernel: KernelState
+  /** Rules of ours stand: what the table has no route for falls to them, or never came to it. */
+  readonly ours: boolean
 }
 
-function casesOf(rule: Rule, kernel: KernelState): Case[] {
+function casesOf(rule: Rule, kernel: KernelState, settings: Settings): Case[] {
+  const ours = kernel.all.rules.some((other) => other.family === rule.family && isOurRule(settings, other))
   const routes = kernel.all.routes.filter((route) => route.table === rule.table && route.family === rule.family)
   const byEni = new Map<number, Case>()
   for (const address of sentBy(rule, kernel)) {
@@ -39,7 +46,7 @@ function casesOf(rule: Rule, kernel: KernelState): Case[] {
     if (eni && !byEni.has(eni.eni.link.index)) {
       const own = kernel.all.addresses.find((a) => a.address === address && a.linkIndex === eni.eni.link.index)
       const subnet = own && !isHostPrefix(own.onLink) ? own.onLink : undefined
-      byEni.set(eni.eni.link.index, { rule, address, eni, subnet, routes, kernel })
+      byEni.set(eni.eni.link.index, { rule, address, eni, subnet, routes, kernel, ours })
     }
   }
   const cases = [...byEni.values()]
@@ -51,18 +58,21 @@ function faultsOf(it: Case, shadowed: boolean): Finding[] {
   const found =
     it.routes.length === 0
       ? [empty(it)]
-      : [wrongInterface(it), withoutDefault(it), withoutRouter(it), withoutSubnet(it)]
-  return found
-    .filter((finding) => finding !== undefined)
-    .map((finding) => (shadowed ? { ...finding, severity: 'warning' } : finding))
+      : [...[wrongInterface(it) ?? withoutSubnet(it)], withoutDefault(it), withoutRouter(it), strangeRouter(it)]
+  return (
+    found
+      .filter((finding) => finding !== undefined)
+      // The table is of no use beside ours, so it need not be completed.
+      .map((finding) => (shadowed ? { ...finding, severity: 'warning', cure: deleting(it) } : finding))
+  )
 }
 
 const empty = (it: Case): Finding => ({
-  severity: 'error',
+  severity: it.ours ? 'warning' : 'error',
   id: 'table-empty',
-  what: `a rule sends packets from ${it.address} to table ${it.rule.table}, which is empty: they take main's default`,
+  what: `a rule sends packets from ${it.address} to table ${it.rule.table}, which is empty: they take ${it.ours ? "the daemon's way" : "main's default"}`,
   evidence: [ruleText(it)],
-  cure: `${adding(it, 'default via ROUTER')}, or: ${deleting(it)}`,
+  cure: `${adding(it, `default via ${routerOf(it.kernel, it.eni, it.rule.family)}`)}, or: ${deleting(it)}`,
 })
 
 function wrongInterface(it: Case): Finding | undefined {
@@ -78,7 +88,7 @@ function wrongInterface(it: Case): Finding | undefined {
         id: 'table-wrong-interface',
         what: `table ${it.rule.table} sends packets from ${it.address}, an address of ${name}, through another interface`,
         evidence: [ruleText(it), ...wrong.map((route) => routeText(it, route))],
-        cure: `${adding(it, 'default via ROUTER').replace(' add ', ' replace ')}, or: ${deleting(it)}`,
+        cure: `${adding(it, `default via ${routerOf(it.kernel, it.eni, it.rule.family)}`).replace(' add ', ' replace ')}, or: ${deleting(it)}`,
       }
 }
 
@@ -90,10 +100,27 @@ function withoutDefault(it: Case): Finding | undefined {
     : {
         severity: 'warning',
         id: 'table-without-default',
-        what: `table ${it.rule.table}, which packets from ${it.address} are sent to, has no default route: beyond its subnets they take main's`,
+        what: `table ${it.rule.table}, which packets from ${it.address} are sent to, has no default route: beyond its subnets they take ${it.ours ? "the daemon's way" : "main's"}`,
         evidence: [ruleText(it), ...it.routes.slice(0, 3).map((route) => routeText(it, route))],
-        cure: `${adding(it, 'default via ROUTER')}, or: ${deleting(it)}`,
+        cure: `${adding(it, `default via ${routerOf(it.kernel, it.eni, it.rule.family)}`)}, or: ${deleting(it)}`,
       }
+}
+
+/** A default by a router that is in no subnet of the ENI: nobody there answers for it. */
+function strangeRouter(it: Case): Finding | undefined {
+  const { index } = it.eni.eni.link
+  const far = it.routes
+    .filter(isDefault)
+    .find((route) => route.nexthops.some(({ oif, gateway }) => oif === index && isOutside(it.kernel, it.eni, gateway)))
+  return (
+    far && {
+      severity: 'error',
+      id: 'router-outside',
+      what: `the router of table ${it.rule.table}, which packets from ${it.address} are sent to, is in no subnet of ${it.eni.eni.link.name}`,
+      evidence: [ruleText(it), routeText(it, far)],
+      cure: `${adding(it, `default via ${routerOf(it.kernel, it.eni, it.rule.family)}`).replace(' add ', ' replace ')}, or: ${deleting(it)}`,
+    }
+  )
 }
 
 /** A default through the ENI itself, but not by a router: the VPC answers no ARP for the Internet. */
@@ -111,7 +138,7 @@ function withoutRouter(it: Case): Finding | undefined {
       id: 'table-without-router',
       what: `the default of table ${it.rule.table}, which packets from ${it.address} are sent to, names no router: every host is looked for in the subnet`,
       evidence: [ruleText(it), routeText(it, bare)],
-      cure: adding(it, 'default via ROUTER').replace(' add ', ' replace '),
+      cure: adding(it, `default via ${routerOf(it.kernel, it.eni, it.rule.family)}`).replace(' add ', ' replace '),
     }
   )
 }

@@ -1,27 +1,37 @@
 import { execFileSync } from 'node:child_process'
-import type { Redirection } from '../evidence.ts'
+import type { Drop, Redirection } from '../evidence.ts'
+import { dropsOfIptables, dropsOfNft, withoutCounter } from './drops.ts'
 
 /** ms; a ruleset of 100,000 rules takes some seconds. */
 const patience = 10_000
 const environment = { PATH: '/usr/sbin:/sbin:/usr/bin:/bin', LC_ALL: 'C' }
 
+export interface PacketFilter {
+  readonly redirections: readonly Redirection[]
+  readonly drops: readonly Drop[]
+}
+
 /**
- * Rules of the packet filter that redirect connections: nftables, what iptables-nft put there, and iptables-legacy.
- * undefined where none of the tools may look.
+ * Rules of the packet filter that redirect connections or drop packets: nftables, what iptables-nft put there, and
+ * iptables-legacy. undefined where none of the tools may look.
  */
-export function readRedirections(): Redirection[] | undefined {
+export function readPacketFilter(): PacketFilter | undefined {
   const nft = output('nft', ['--terse', 'list', 'ruleset'])
+  // Without a table's name they show what is loaded, and load nothing themselves.
   const legacy = (['iptables-legacy-save', 'ip6tables-legacy-save'] as const).map((tool, i) => ({
     family: i === 0 ? (4 as const) : (6 as const),
-    text: output(tool, ['-t', 'nat']),
+    text: output(tool, []),
   }))
   if (nft === undefined && legacy.every(({ text }) => text === undefined)) {
     return undefined
   }
-  return [
-    ...redirectionsOfNft(nft ?? ''),
-    ...legacy.flatMap(({ family, text }) => redirectionsOfIptables(text ?? '', family)),
-  ]
+  return {
+    redirections: [
+      ...redirectionsOfNft(nft ?? ''),
+      ...legacy.flatMap(({ family, text }) => redirectionsOfIptables(text ?? '', family)),
+    ],
+    drops: [...dropsOfNft(nft ?? ''), ...legacy.flatMap(({ text }) => dropsOfIptables(text ?? ''))],
+  }
 }
 
 /** What the tool prints; undefined where it is missing or refused. */
@@ -43,10 +53,12 @@ function output(tool: string, args: readonly string[]): string | undefined {
 export function redirectionsOfNft(listing: string): Redirection[] {
   const found: Redirection[] = []
   let family: Redirection['family']
+  let table = ''
   let chain = ''
   let outgoing = false
   for (const line of listing.split('\n').map((text) => text.trim())) {
-    const [, kind, name = ''] = /^(table|chain) (\S+)/.exec(line) ?? []
+    const [, kind, name = '', more = ''] = /^(table|chain) (\S+) ?(\S*)/.exec(line) ?? []
+    if (kind === 'table') table = `${name} ${more}`
     if (kind === 'table') family = name === 'ip' ? 4 : name === 'ip6' ? 6 : undefined
     if (kind === 'chain') [chain, outgoing] = [name, false]
     if (line.startsWith('type nat hook output ')) outgoing = true
@@ -55,7 +67,12 @@ export function redirectionsOfNft(listing: string): Redirection[] {
     if (!outgoing && (redirects || isNodePort(chain, line))) {
       const iif = /\biif(?:name)? "?([^\s"!={]+)"?/.exec(line)?.[1]
       const addresses = setOf(/\bip6? daddr (\{[^}]*\}|[^\s!]+)/.exec(line)?.[1])
-      found.push({ family, text: line, addresses, ...(iif ? { iif } : {}) })
+      found.push({
+        family,
+        text: `nft table ${table} chain ${chain}: ${withoutCounter(line)}`,
+        addresses,
+        ...(iif ? { iif } : {}),
+      })
     }
   }
   return found
@@ -74,7 +91,7 @@ export const redirectionsOfIptables = (listing: string, family: 4 | 6): Redirect
     .map(({ line }) => {
       const destination = /(?<!! )-d (\S+)/.exec(line)?.[1]
       const iif = /(?<!! )-i (\S+)/.exec(line)?.[1]
-      return { family, text: line, addresses: setOf(destination), ...(iif ? { iif } : {}) }
+      return { family, text: `iptables -t nat ${line}`, addresses: setOf(destination), ...(iif ? { iif } : {}) }
     })
 
 /** kube-proxy's last step, which says nothing of where a connection came to; what is published stands in KUBE-NODEPORTS. */

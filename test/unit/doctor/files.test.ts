@@ -80,6 +80,24 @@ describe('silent about', () => {
         'etc/cloud/cloud.cfg.d/99-disable.cfg': 'network: {config: disabled}\n',
       },
     },
+    {
+      name: 'networkd that is masked',
+      files: { ...networkd, 'etc/systemd/system/systemd-networkd.service': '' },
+    },
+    {
+      name: 'nm-cloud-setup that is masked',
+      files: {
+        'etc/systemd/system/timers.target.wants/nm-cloud-setup.timer': '[Timer]\n',
+        'etc/systemd/system/nm-cloud-setup.timer': '',
+      },
+    },
+    {
+      name: 'from: of a netplan route, commented-out rules, and a backup of a file',
+      files: {
+        'etc/systemd/networkd.conf.d/10-eni-routed.conf': off,
+        'etc/netplan/60.yaml': `${netplan}#${withRules.replaceAll('\n', '\n#')}\n`,
+      },
+    },
     { name: 'other udev rules', files: { 'usr/lib/udev/rules.d/75-net-description.rules': 'SUBSYSTEM=="net"\n' } },
     { name: 'another network plug-in', files: { 'etc/cni/net.d/87-podman-bridge.conflist': '{}' } },
     {
@@ -105,6 +123,52 @@ describe('silent about', () => {
 
 describe('found:', () => {
   test.each<Fault>([
+    {
+      name: "netplan's rules in flow style",
+      files: {
+        'etc/systemd/networkd.conf.d/10-eni-routed.conf': off,
+        'etc/netplan/60.yaml':
+          'network: {version: 2, ethernets: {eth1: {routing-policy: [{from: 172.31.0.218, table: 101}]}}}\n',
+      },
+      id: 'rules-in-files',
+      at: '/etc/netplan/60.yaml:1',
+    },
+    {
+      name: "netplan's rules in JSON, under /run",
+      files: {
+        'etc/systemd/networkd.conf.d/10-eni-routed.conf': off,
+        'run/netplan/60.yaml': '{"network": {"ethernets": {"eth1": {"routing-policy": [{"from": "172.31.0.218"}]}}}}\n',
+      },
+      id: 'rules-in-files',
+      at: '/run/netplan/60.yaml:1',
+    },
+    {
+      name: "cloud-init's rules in flow style",
+      files: {
+        'etc/systemd/networkd.conf.d/10-eni-routed.conf': off,
+        'etc/netplan/50-cloud-init.yaml': 'network: {ethernets: {eth1: {routing-policy: [{from: 172.31.0.218}]}}}\n',
+      },
+      id: 'cloud-init-policy-routing',
+      at: '/etc/netplan/50-cloud-init.yaml:1',
+    },
+    {
+      name: 'the drop-in with a name that systemd does not read',
+      files: { ...networkd, 'etc/systemd/networkd.conf.d/10-eni-routed.conf.disabled': off },
+      id: 'networkd-foreign-rules',
+      at: '10-eni-routed.conf.disabled:2: ManageForeignRoutingPolicyRules=no (networkd reads it in networkd.conf',
+    },
+    {
+      name: 'the keys in a .network file',
+      files: { ...networkd, 'etc/systemd/network/10-ena.network': off },
+      id: 'networkd-foreign-rules',
+      at: '/etc/systemd/network/10-ena.network:2',
+    },
+    {
+      name: 'the keys in another section',
+      files: { ...networkd, 'etc/systemd/networkd.conf.d/10-x.conf': off.replace('[Network]', '[DHCPv4]') },
+      id: 'networkd-foreign-rules',
+      at: '/etc/systemd/networkd.conf.d/10-x.conf:2: ManageForeignRoutingPolicyRules=no (not under [Network]',
+    },
     {
       name: 'networkd without the drop-in',
       files: networkd,
@@ -365,5 +429,29 @@ describe('found:', () => {
   test('netplan with networkd, both, once each', () => {
     const files = { ...networkd, 'etc/netplan/50-cloud-init.yaml': netplan, 'etc/netplan/60-x.yaml': netplan }
     expect(findingsOf({ files }).map(({ id }) => id)).toEqual(['networkd-foreign-rules', 'netplan'])
+  })
+})
+
+describe('the cure for networkd is read after what says otherwise:', () => {
+  const cureOf = (files: Given['files']) => findingsOf({ files: { ...networkd, ...files } })[0]?.cure
+  test.each([
+    { name: 'nothing else', files: {}, dropIn: '10-eni-routed.conf' },
+    {
+      name: 'a later drop-in of the vendor',
+      files: { 'usr/lib/systemd/networkd.conf.d/90-x.conf': '[Network]\nManageForeignRoutes=yes\n' },
+      dropIn: 'zz-eni-routed.conf',
+    },
+    {
+      name: 'an earlier one',
+      files: { 'usr/lib/systemd/networkd.conf.d/05-x.conf': '[Network]\nManageForeignRoutes=yes\n' },
+      dropIn: '10-eni-routed.conf',
+    },
+    {
+      name: 'its own file, masked by a link to /dev/null',
+      files: { 'etc/systemd/networkd.conf.d/10-eni-routed.conf': '' },
+      dropIn: 'zz-eni-routed.conf',
+    },
+  ])('$name', ({ files, dropIn }) => {
+    expect(cureOf(files)).toContain(`> /etc/systemd/networkd.conf.d/${dropIn},`)
   })
 })

@@ -10,6 +10,8 @@ const bridge = 'link docker0 type bridge\naddr 172.17.0.1/16 dev docker0\n'
 const sysctl = (family: 4 | 6, link: string, key: string, value: number) => ({
   [`proc/sys/net/ipv${family}/conf/${link}/${key}`]: `${value}\n`,
 })
+const wire = { name: 'eth1', carrier: true, mtu: 1500, arp: true }
+const drop = { text: 'iifname "eth1" drop', hook: 'input', link: 'eth1', addresses: [] } as const
 const openPort = { family: 4, text: 'tcp dport 80 dnat to 172.17.0.2', addresses: [] } as const
 const ipv6 = 'addr fd00::1/64 dev eth0\naddr fd00::2/64 dev eth1\n'
 
@@ -23,6 +25,40 @@ const table101 = 'route default via 172.31.0.1 dev eth1 table 101\nroute 172.31.
 describe('silent about', () => {
   test.each<Row>([
     { name: 'two ENIs' },
+    {
+      name: 'ENIs of two subnets with two MTUs, and links in order',
+      kernel: twoEnis
+        .replace('172.31.0.218/20', '172.31.16.9/20')
+        .replace('172.31.0.1 dev eth1', '172.31.16.1 dev eth1'),
+      other: { wires: [{ ...wire, name: 'eth0', mtu: 9001 }, wire] },
+    },
+    { name: 'no carrier on a link that is no ENI', other: { wires: [{ ...wire, name: 'docker0', carrier: false }] } },
+    {
+      name: 'drops for other links and addresses, and for some packets only',
+      other: {
+        drops: [
+          { ...drop, link: 'docker0' },
+          { text: 'ip daddr 10.0.0.9 drop', hook: 'input', addresses: ['10.0.0.9'] },
+          { text: 'tcp dport 25 ip daddr 172.31.0.218 drop', addresses: ['172.31.0.218'] },
+        ],
+      },
+    },
+    {
+      name: 'a router beyond the subnet of an address without one',
+      kernel: twoEnis
+        .replace('172.31.0.218/20', '172.31.0.218/32')
+        .replace('172.31.0.1 dev eth1', '172.32.0.1 dev eth1'),
+    },
+    {
+      name: 'a router beyond the subnet that main has a route to',
+      kernel: `${twoEnis.replace('172.31.0.1 dev eth1', '172.32.0.1 dev eth1')}route 172.32.0.1 dev eth1`,
+    },
+    {
+      name: 'a rule for what comes in, on a host that forwards',
+      kernel: `${twoEnis}${table101}rule priority 9 iif eth1 lookup 101`,
+      files: { 'proc/sys/net/ipv4/ip_forward': '1\n' },
+    },
+    { name: 'a rule for a VPN that is down', kernel: `${twoEnis}rule priority 9 iif tun0 lookup 101` },
     { name: 'published ports with connmark', files: conntrack, other: { config: connmark, redirections: [openPort] } },
     {
       name: 'strict rp_filter with connmark and src_valid_mark',
@@ -167,7 +203,174 @@ describe('found:', () => {
       name: 'ARP that is not answered',
       files: sysctl(4, 'eth1', 'arp_ignore', 8),
       finds: ['arp-ignored'],
-      says: 'net.ipv4.conf.eth1.arp_ignore=0',
+      says: 'sysctl -w net.ipv4.conf.eth1.arp_ignore=0',
+    },
+    {
+      name: 'ARP that is answered on no link',
+      files: { ...sysctl(4, 'all', 'arp_ignore', 8), ...sysctl(4, 'eth1', 'arp_ignore', 0) },
+      finds: ['arp-ignored'],
+      says: 'on eth0, eth1: hosts of the subnet may not find this one there","evidence":["net.ipv4.conf.all.arp_ignore = 8"],"cure":"sysctl -w net.ipv4.conf.all.arp_ignore=0"',
+    },
+    {
+      name: 'an ENI without carrier',
+      other: { wires: [{ ...wire, carrier: false }] },
+      finds: ['no-carrier'],
+      says: 'eth1 is up and has no carrier',
+    },
+    {
+      name: 'an ENI without ARP',
+      other: { wires: [{ ...wire, arp: false }] },
+      finds: ['arp-off'],
+      says: 'ip link set dev eth1 arp on',
+    },
+    {
+      name: 'two MTUs in one subnet',
+      other: { wires: [{ ...wire, name: 'eth0', mtu: 9001 }, wire] },
+      finds: ['mtu-differs'],
+      says: 'ip link set dev eth1 mtu 9001',
+    },
+    {
+      name: 'a packet filter that drops all of an ENI',
+      other: { drops: [drop] },
+      finds: ['packet-filter-drops'],
+      says: 'drops everything that comes in by eth1',
+    },
+    {
+      name: 'a packet filter that drops all of an address',
+      other: { drops: [{ text: 'ip saddr 172.31.0.218 drop', hook: 'output', addresses: ['172.31.0.218'] }] },
+      finds: ['packet-filter-drops'],
+      says: 'drops everything that goes out from 172.31.0.218',
+    },
+    {
+      name: 'metadata that the packet filter of a host that is not on EC2 keeps back',
+      kernel: veths,
+      toml: 'interfaces.include = ["eth*"]',
+      other: { metadata: silence, drops: [{ text: 'ip daddr 169.254.169.254 drop', addresses: ['169.254.169.254'] }] },
+      finds: ['metadata-unreachable'],
+      says: 'ip daddr 169.254.169.254 drop',
+    },
+    {
+      name: 'metadata that answers with errors, wherever',
+      kernel: veths,
+      toml: 'interfaces.include = ["eth*"]',
+      other: { metadata: { ...silence, token: 503, bare: 503 } },
+      finds: ['metadata-failing'],
+      says: 'HTTP status 503',
+    },
+    {
+      name: 'a metadata endpoint that is mistyped',
+      toml: 'metadata.endpoint = "http://169.254.196.254"',
+      other: { metadata: { ...silence, endpoint: 'http://169.254.196.254' } },
+      finds: ['metadata-unreachable'],
+      says: 'ip route get 169.254.196.254 and the packet filter tell where it ends, or metadata.endpoint is mistyped',
+    },
+    {
+      name: 'a rule for packets to an own address',
+      kernel: `${twoEnis}${table101}rule priority 9 to 172.31.0.218 lookup 101`,
+      finds: ['rule-futile'],
+      says: 'ip rule del priority 9 from all to 172.31.0.218 lookup 101',
+    },
+    {
+      name: 'a rule for what comes in, on a host that does not forward',
+      kernel: `${twoEnis}${table101}rule priority 9 iif eth1 lookup 101`,
+      files: { 'proc/sys/net/ipv4/ip_forward': '0\n' },
+      finds: ['rule-futile'],
+      says: 'forwards none',
+    },
+    {
+      name: 'a rule for an interface that is not there',
+      kernel: `${twoEnis}${table101}rule priority 9 oif eth9 lookup 101`,
+      finds: ['rule-futile'],
+      says: 'eth9, which is not there',
+    },
+    {
+      name: 'a default whose router is in another subnet',
+      kernel: twoEnis.replace('172.31.0.1 dev eth1', '172.31.16.1 dev eth1'),
+      finds: ['router-outside'],
+      says: 'ip route add default via 172.31.0.1 dev eth1 metric 201',
+    },
+    {
+      name: 'a table by hand whose router is in another subnet',
+      kernel: `${twoEnis}${table101.replace('172.31.0.1', '172.31.16.1')}rule priority 9 from 172.31.0.218 lookup 101`,
+      finds: ['router-outside'],
+      says: 'ip route replace default via 172.31.0.1 dev eth1 table 101',
+    },
+    {
+      name: 'a table that leads by the wrong ENI, which says it all',
+      kernel: `${twoEnis}${table101}rule priority 9 from 172.31.15.216 lookup 101`,
+      finds: ['table-wrong-interface'],
+      says: 'an address of eth0',
+    },
+    {
+      name: 'an empty table behind our rules: one finding, and its end',
+      kernel: `${withOurs}rule priority 32000 from 172.31.0.218 lookup 101`,
+      finds: ['table-empty'],
+      says: '"cure":"ip rule del priority 32000 from 172.31.0.218 lookup 101 protocol 3"',
+    },
+    {
+      name: 'a rule for a whole prefix in front of ours',
+      kernel: `${withOurs}${table101}rule priority 9 from 172.31.0.192/26 lookup 101`,
+      finds: ['rule-in-front'],
+      says: 'for a whole prefix, 172.31.0.192/26,',
+    },
+    {
+      name: 'one address on two ENIs',
+      kernel: `${twoEnis}addr 172.31.0.218/32 dev eth0`,
+      finds: ['conflict'],
+      says: '"severity":"error","id":"conflict","what":"address 172.31.0.218: both eth0 and eth1 have it',
+    },
+    {
+      name: 'the rules of ec2-net-utils, told by their numbers',
+      kernel: `${withOurs}rule priority 10001 from 172.31.0.218 lookup 10001`,
+      finds: ['ec2-net-utils'],
+      says: 'ip rule priority 10001 from 172.31.0.218 lookup 10001',
+    },
+    {
+      name: 'the rules of nm-cloud-setup, told by their numbers',
+      kernel: `${withOurs}rule priority 30201 from 172.31.0.218 lookup 30201`,
+      finds: ['nm-cloud-setup'],
+      says: 'ip rule priority 30201 from 172.31.0.218 lookup 30201',
+    },
+    {
+      name: 'two defaults of one metric, told apart by commands',
+      kernel: `${twoEnis.replace('metric 200', 'metric 100')}`,
+      finds: ['equal-defaults'],
+      says: 'now: ip route add default via 172.31.0.1 dev eth1 metric 200; ip route del default via 172.31.0.1 dev eth1 table main',
+    },
+    {
+      name: 'an address of the VPC that nobody configured',
+      told: [
+        { index: 2, ipv4: ['172.31.15.216'] },
+        { index: 3, ipv4: ['172.31.0.218', '172.31.0.219'] },
+      ],
+      finds: ['address-not-configured'],
+      says: 'ip address add 172.31.0.219/32 dev eth1',
+      other: { metadata: { ...silence, token: 200, bare: 401 } },
+    },
+    {
+      name: 'an address that the VPC has not given',
+      told: [{ index: 3, ipv4: ['172.31.0.128'] }],
+      kernel: `${twoEnis}addr 172.31.0.128/20 dev eth1`,
+      finds: ['address-not-of-the-vpc'],
+      says: 'ip address del 172.31.0.218 dev eth1',
+    },
+    {
+      name: 'cilium in ENI mode, its rules for pods whose links are gone',
+      kernel: `${twoEnis}link cilium_host type veth\nrule priority 111 from 172.31.3.3 to 172.31.0.0/16 lookup 11`,
+      finds: ['cilium'],
+      says: 'it attaches interfaces for pods',
+    },
+    {
+      name: 'cilium in another mode',
+      kernel: `${twoEnis}link cilium_host type veth\nrule priority 9 fwmark 0x200/0xf00 lookup 2004`,
+      finds: ['cilium'],
+      says: 'in ENI mode attaches',
+    },
+    {
+      name: 'a daemon that was killed',
+      other: { daemon: { state: 'absent', died: 42 } },
+      finds: ['daemon-absent'],
+      says: 'process 42, the last daemon, was killed or crashed',
     },
     {
       name: 'metadata that does not answer, on EC2',
@@ -210,12 +413,12 @@ describe('found:', () => {
       name: 'a default by hand without a router',
       kernel: `${twoEnis}route 172.31.0.0/20 dev eth1 table 101\nroute default dev eth1 table 101\nrule priority 9 from 172.31.0.218 lookup 101`,
       finds: ['table-without-router'],
-      says: 'ip route replace default via ROUTER dev eth1 table 101',
+      says: 'ip route replace default via 172.31.0.1 dev eth1 table 101',
     },
     {
       name: 'a rule for the addresses of both ENIs',
       kernel: `${twoEnis}${table101}rule priority 9 from 172.31.0.0/20 lookup 101`,
-      finds: ['table-wrong-interface', 'table-without-subnet'],
+      finds: ['table-wrong-interface'],
       says: 'an address of eth0',
     },
     {

@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { dropsOfIptables, dropsOfNft } from '../../../src/doctor/read/drops.ts'
 import { redirectionsOfIptables, redirectionsOfNft } from '../../../src/doctor/read/packet-filter.ts'
 
 const listing = `
@@ -74,4 +75,62 @@ COMMIT
     [['172.31.0.218'], undefined, '172.17.0.3:81'],
     [[], 'eth1', '10.0.0.2:53-54'],
   ])
+})
+
+test('the text of a redirection tells where it stands, and not what it counted', () => {
+  expect(redirectionsOfNft(listing)[0]?.text).toBe(
+    'nft table ip nat chain DOCKER: iifname != "docker0" tcp dport 8080 dnat to 172.17.0.2:80',
+  )
+  expect(redirectionsOfIptables('-A DOCKER -p tcp -j DNAT --to-destination 172.17.0.2:80', 4)[0]?.text).toBe(
+    'iptables -t nat -A DOCKER -p tcp -j DNAT --to-destination 172.17.0.2:80',
+  )
+})
+
+describe('what is dropped as a whole, and what in part:', () => {
+  const chain = (rules: string, hook = 'input') =>
+    `table inet f {\n\tchain c {\n\t\ttype filter hook ${hook} priority filter; policy accept;\n\t\t${rules}\n\t}\n}\n`
+  test.each([
+    { rules: 'iifname "eth1" counter packets 3 bytes 180 drop', whole: ['input', 'eth1', ''] },
+    { rules: 'iif "eth1" reject with icmp port-unreachable', whole: ['input', 'eth1', ''] },
+    { rules: 'oifname "eth1" drop', hook: 'output', whole: ['output', 'eth1', ''] },
+    { rules: 'oifname "eth1" drop', whole: [undefined, undefined, ''] },
+    { rules: 'ip daddr 172.31.0.218 drop', whole: ['input', undefined, '172.31.0.218'] },
+    { rules: 'ip6 daddr fd00::1 drop', whole: ['input', undefined, 'fd00::1'] },
+    { rules: 'ip saddr 172.31.0.218 drop', whole: [undefined, undefined, '172.31.0.218'] },
+    { rules: 'ip daddr 172.31.0.0/20 drop', whole: ['input', undefined, ''] },
+    { rules: 'iifname "eth1" tcp dport 25 drop', whole: [undefined, undefined, ''] },
+    { rules: 'tcp dport 22 accept\n\t\tiifname "eth1" drop', whole: [undefined, undefined, ''] },
+    { rules: 'iifname "lo" accept\n\t\tiifname "eth1" drop', whole: ['input', 'eth1', ''] },
+    { rules: 'iifname "eth1" drop', hook: 'prerouting', whole: ['input', 'eth1', ''] },
+    {
+      rules: 'ip daddr 169.254.169.254 meta skuid != 0 reject',
+      hook: 'output',
+      whole: [undefined, undefined, '169.254.169.254'],
+    },
+  ])('nft: $rules at $hook', ({ rules, hook = 'input', whole }) => {
+    expect(dropsOfNft(chain(rules, hook)).map((drop) => [drop.hook, drop.link, drop.addresses.join()])).toEqual([whole])
+  })
+
+  test('chains without a hook, and rules that drop nothing', () => {
+    const jumped =
+      'table ip f {\n\tchain c {\n\t\tiifname "eth1" drop\n\t}\n\tchain d {\n\t\tiifname "drop" accept\n\t}\n}\n'
+    expect(dropsOfNft(jumped)).toEqual([{ text: 'nft table ip f chain c: iifname "eth1" drop', addresses: [] }])
+    expect(dropsOfNft(chain('tcp dport 22 accept'))).toEqual([])
+  })
+
+  test.each([
+    { rules: '-A INPUT -i eth1 -j DROP', whole: ['input', 'eth1', ''] },
+    { rules: '-A OUTPUT -o eth1 -m comment --comment "no way" -j REJECT', whole: ['output', 'eth1', ''] },
+    { rules: '-A INPUT -d 172.31.0.218/32 -j DROP', whole: ['input', undefined, '172.31.0.218'] },
+    { rules: '-A INPUT -p tcp --dport 22 -j ACCEPT\n-A INPUT -i eth1 -j DROP', whole: [undefined, undefined, ''] },
+    { rules: '-A INPUT -i lo -j ACCEPT\n-A INPUT -i eth1 -j DROP', whole: ['input', 'eth1', ''] },
+    { rules: '-A FORWARD -i eth1 -j DROP', whole: [undefined, undefined, ''] },
+    { rules: '-A INPUT -i eth1 -p tcp -j DROP', whole: [undefined, undefined, ''] },
+    {
+      rules: '-A OUTPUT -d 169.254.169.254/32 -m owner ! --uid-owner 0 -j REJECT --reject-with icmp-port-unreachable',
+      whole: [undefined, undefined, '169.254.169.254'],
+    },
+  ])('iptables: $rules', ({ rules, whole }) => {
+    expect(dropsOfIptables(rules).map((drop) => [drop.hook, drop.link, drop.addresses.join()])).toEqual([whole])
+  })
 })

@@ -82,7 +82,8 @@ describe('the way that packets from eth1 take', () => {
       more: 'link wg0 type wireguard\nrule not priority 19999 fwmark 0xca6c lookup 51820\nroute default dev wg0 table 51820',
       way: 'wg0',
       fate: 'leave by wg0 (table 51820) instead of by eth1: the rule "not priority 19999 from all fwmark 0xca6c lookup 51820 protocol 3" is asked first',
-      remedy: 'give that rule a priority between 20003 and 32765, or except 172.31.0.218 from it',
+      remedy:
+        "move that rule behind the daemon's: ip rule add not priority 20003 from all fwmark 0xca6c lookup 51820 protocol 3; ip rule del not priority 19999 from all fwmark 0xca6c lookup 51820 protocol 3",
     },
     {
       name: 'a rule that jumps over ours',
