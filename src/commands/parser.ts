@@ -163,7 +163,8 @@ Examples:
     load: async () => (await import('./watch.ts')).watch,
     json: true,
     help: `
-Looks at every event of the kernel and once a second. On a terminal q or Ctrl-C ends it; anywhere else, and with
+Looks at every event of the kernel and every 15 seconds, and counts packets once a second, by link: whose packets they
+are is not told, since that would take rules of nftables. On a terminal q or Ctrl-C ends it; anywhere else, and with
 --json, each change is one line. Works without the daemon and without privilege.
 
 Examples:

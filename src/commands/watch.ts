@@ -3,6 +3,7 @@ import { exit } from '../exit.ts'
 import { readReport } from '../instance/report.ts'
 import { Counters } from '../kernel/counters.ts'
 import { urgencyOf } from '../policy/relevance.ts'
+import type { Tables } from '../policy/tables.ts'
 import { paint, wantsColour } from '../terminal.ts'
 import { differences } from '../watch/differences.ts'
 import { Display } from '../watch/display.ts'
@@ -11,10 +12,14 @@ import { type Counts, type Happening, ratesOf, type View, verdictOf } from '../w
 import { print } from './output.ts'
 import { type CommonOptions, type Session, withSession } from './session.ts'
 
-/** ms between two looks where nothing happens. */
+/** ms between two drawings where nothing happens: of counters, and of what the daemon says. */
 const interval = 1_000
+/** ms between two looks at the kernel where no event calls for one. */
+const slowInterval = 15_000
 /** ms between two looks at least: on a busy host events come by the thousand. */
 const pause = 100
+/** And this many times what the last look took: with thousands of addresses a fifth of a processor at most. */
+const rest = 4
 /** Changes that are remembered. */
 const memory = 500
 
@@ -83,7 +88,7 @@ function stateText({ assessment, daemon }: View): string {
   return [`${what}, ${desired.enis.length} ENIs, ${daemon ? 'the daemon runs' : 'no daemon'}`, ...errors].join('; ')
 }
 
-/** Looks at every event and once a second, and hands over what is seen; returns what ends it. */
+/** Looks at every event and now and then, counts once a second, and hands over what is seen; returns what ends it. */
 function follow(
   session: Session,
   counters: Counters,
@@ -95,26 +100,40 @@ function follow(
   let rates: View['rates'] = new Map()
   let assessment: Assessment | undefined
   let timer: NodeJS.Timeout | undefined
-  let lookedAt = 0
+  let touched = true
+  let told = ''
+  let looked = { at: 0, took: 0 }
   let stopped = false
 
+  /** What changed since the last look at the kernel, which is over where neither events nor the daemon call for another. */
+  const lookAtKernel = (tables: Tables): Happening[] => {
+    const start = performance.now()
+    const known = JSON.stringify([...tables])
+    if (assessment && !touched && known === told && start - looked.at < slowInterval) {
+      return []
+    }
+    touched = false
+    told = known
+    const last = assessment
+    const next = assess(session.kernel, session.settings, tables)
+    assessment = next
+    looked = { at: start, took: performance.now() - start }
+    const at = new Date()
+    return last ? differences(last.snapshot, next.snapshot).map((what) => ({ at, what })) : []
+  }
   const look = async () => {
-    lookedAt = performance.now()
     const daemon = await readReport()
     if (stopped) return
     const tables = new Map((daemon?.tables ?? []).map(({ linkIndex, mac, table }) => [linkIndex, { mac, table }]))
-    const next = assess(session.kernel, session.settings, tables.size > 0 ? tables : session.tables)
-    const at = new Date()
-    const fresh = assessment ? differences(assessment.snapshot, next.snapshot).map((what) => ({ at, what })) : []
+    const fresh = lookAtKernel(tables.size > 0 ? tables : session.tables)
     happenings = [...happenings, ...fresh].slice(-memory)
-    assessment = next
     const now = performance.now()
     if (!before || now - before.at >= interval - pause) {
       const counts = counters.read()
       rates = before ? ratesOf(before.counts, counts, (now - before.at) / 1000) : rates
       before = { at: now, counts }
     }
-    show({ at, assessment, daemon, rates, happenings, fresh })
+    if (assessment) show({ at: new Date(), assessment, daemon, rates, happenings, fresh })
   }
   const lookIn = (delay: number) => {
     clearTimeout(timer)
@@ -126,7 +145,11 @@ function follow(
   const enis = () => new Set(assessment?.desired.enis.map(({ eni }) => eni.link.index))
   session.kernel.watch(
     (event) => urgencyOf(event, enis(), session.settings),
-    () => lookIn(Math.max(0, pause - (performance.now() - lookedAt))),
+    () => {
+      touched = true
+      const { at, took } = looked
+      lookIn(Math.max(0, at + took + Math.max(pause, rest * took) - performance.now()))
+    },
   )
   lookIn(0)
   return () => {
