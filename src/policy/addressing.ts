@@ -61,12 +61,13 @@ export const isTouched = ({ index }: Link, { addresses }: Snapshot, settings: Se
 /** What the ENIs lack that this program looks after, and what the VPC took from them. */
 export function wantedAddressing(enis: readonly Eni[], snapshot: Snapshot, settings: Settings): Addressing {
   const bare = new Set(bareLinks(enis, snapshot, settings))
-  const parts = enis.flatMap(({ link, managed }) => {
+  const parts = enis.flatMap((eni) => {
+    const { link, managed } = eni
     const facts = settings.knowledge.enis.get(link.mac)
     // One that somebody took down has its addresses still, and stays down.
     const cared = managed && looksAfter(link, snapshot, settings) && (link.up || bare.has(link))
     const own = cared ? snapshot.addresses.filter(({ linkIndex }) => linkIndex === link.index) : []
-    return facts && cared ? [wantedOf(link, facts, own, snapshot, settings)] : []
+    return facts && cared ? [wantedOf(eni, facts, own, snapshot, settings)] : []
   })
   const lacking = parts.filter(({ lacks }) => lacks.length > 0)
   const due = lacking.filter(({ link }) => settings.knowledge.due.has(link.mac))
@@ -80,7 +81,7 @@ export function wantedAddressing(enis: readonly Eni[], snapshot: Snapshot, setti
 }
 
 function wantedOf(
-  link: Link,
+  { link, plugin }: Eni,
   { addresses, subnets }: EniFacts,
   own: readonly Address[],
   { addresses: seen }: Snapshot,
@@ -92,8 +93,8 @@ function wantedOf(
   })
   const lacks = lists
     .flatMap(({ family, listed }) => listed.latest.map((address, place) => ({ family, address, primary: place === 0 })))
-    // An address that another link has, say a container's, has found its place.
-    .filter(({ address }) => !seen.some((present) => present.address === address))
+    // An address that another link has, say a container's, has found its place; those of pods are seen nowhere.
+    .filter(({ address, primary }) => (primary || !plugin) && !seen.some((present) => present.address === address))
     .flatMap(({ family, address, primary }) => {
       const subnet = subnets.find((candidate) => contains(candidate, address))
       const length = family === 4 && primary ? subnet?.length : addressBits(family)

@@ -12,7 +12,7 @@ import type { Settings } from './settings.ts'
 /** What the metadata and the kernel say differently of an ENI's addresses. */
 export interface Difference {
   readonly eni: Eni
-  /** The VPC gives them to the ENI, and its link has them not. */
+  /** The VPC gives them to the ENI, and its link has them not. With a container network plug-in all but the first are pods'. */
   readonly missing: readonly string[]
   /** The link has them, and the VPC knows nothing of it: what they send is dropped. */
   readonly unlisted: readonly string[]
@@ -33,7 +33,7 @@ function compare(eni: Eni, { addresses, delegated }: EniFacts, seen: readonly Ad
   const own = seen.filter(({ linkIndex }) => linkIndex === eni.link.index)
   const lists = families.flatMap((family) => addresses[family] ?? [])
   const missing = lists
-    .flatMap(({ latest }) => latest)
+    .flatMap(({ latest }) => (eni.plugin ? latest.slice(0, 1) : latest))
     .filter((listed) => !own.some(({ address }) => address === listed))
   const unlisted = own
     .filter(isGivenByVpc)

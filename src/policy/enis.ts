@@ -15,6 +15,8 @@ export interface Eni {
   readonly managed: boolean
   /** Why it is not managed. */
   readonly unmanagedBecause?: string
+  /** The container network plug-in of the host: it gives further addresses of the ENI to pods. */
+  readonly plugin?: string
   /** The driver or the metadata tells that this is EC2, so that the VPC's conventions for routers hold. */
   readonly onEc2: boolean
 }
@@ -75,7 +77,7 @@ export function selectEnis(
   const eniOf = (link: Link): Eni => {
     const onEc2 = hasEc2Driver(link) || settings.knowledge.enis.has(link.mac)
     const driver = plugin && !isShared(link, enis, settings.knowledge) ? plugin : undefined
-    return { link, onEc2, ...management(link, settings, driver) }
+    return { link, onEc2, ...(plugin ? { plugin: plugin.name } : {}), ...management(link, settings, driver) }
   }
   return { enis: enis.map(eniOf), passedOver }
 }

@@ -57,6 +57,15 @@ describe('a bare ENI that was adopted', () => {
     expect(addressingOf(bare, told)).toEqual(plan)
   })
 
+  test('gets its primary alone where a container network plug-in gives the others to pods', () => {
+    const told = { ...whole, ipv4: ['172.31.0.218', '172.31.0.219'] }
+    const toml = '[interfaces]\nmanage = ["eth1"]'
+    expect(addressingOf(`${bare}link eni0123456789a type veth`, told, { toml })).toEqual([
+      '+ ip link set dev eth1 up',
+      '+ ip address add 172.31.0.218/20 dev eth1 proto 213',
+    ])
+  })
+
   test('is in its link group before it goes up', () => {
     const plan = planOf(snapshot(bare), { settings: given(whole) })
     expect(plan.indexOf('+ ip link set dev eth1 group 20000')).toBeLessThan(plan.indexOf('+ ip link set dev eth1 up'))

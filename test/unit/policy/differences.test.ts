@@ -68,6 +68,16 @@ describe('differences', () => {
     expect(problemsOf(text, told)).toEqual(problems)
   })
 
+  test('addresses that a container network plug-in gives to pods are not missing, but the first is', () => {
+    const pod = `${host}link eni0123456789a type veth`
+    const listed = { ipv4: ['172.31.0.218', '172.31.0.219', '172.31.0.220'] }
+    const manage = 'interfaces.manage = ["eth1"]'
+    expect(problemsOf(pod, listed, manage)).toEqual([])
+    const bare = pod.replace('addr 172.31.0.218/20 dev eth1', '')
+    expect(problemsOf(bare, listed, manage)).toEqual(['eth1 lacks 172.31.0.218, which the metadata lists'])
+    expect(problemsOf(pod, listed)).toEqual([])
+  })
+
   test('nothing is told of an ENI that is excluded', () => {
     expect(problemsOf(host, { ipv4: ['172.31.9.9'] }, 'interfaces.exclude = ["eth1"]')).toEqual([])
   })
