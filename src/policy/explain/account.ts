@@ -1,5 +1,6 @@
 import { type Address, isRoutable } from '../../state/address.ts'
 import type { Link } from '../../state/link.ts'
+import { contains } from '../../state/prefix.ts'
 import { table } from '../../state/route.ts'
 import { selectEnis } from '../enis.ts'
 import { agrees, isHidden, type KernelWay } from '../fib/answer.ts'
@@ -142,6 +143,12 @@ function symmetryOf({ fib, settings }: World, { fates }: Way, entrance: Link | u
   }
   const enis = new Set(selectEnis(fib.picture.links, settings).enis.map(({ link }) => link.index))
   const astray = exits.filter((index) => index !== entrance.index && enis.has(index))
+  if (fates.every((fate) => isHonoured(fate, settings))) {
+    return {
+      verdict: 'neutral',
+      why: `it leaves by ${names.join(' or ')} and not by ${entrance.name}, as routing.honour has it: the VPC drops it unless the source check of ${names.join(' and ')} is off`,
+    }
+  }
   return astray.length > 0 || exits.length > 1
     ? {
         verdict: 'no',
@@ -149,3 +156,14 @@ function symmetryOf({ fib, settings }: World, { fates }: Way, entrance: Link | u
       }
     : { verdict: 'neutral', why: `it leaves by ${names.join(' or ')}, which is no ENI` }
 }
+
+/** A route of ours through another ENI, for a destination that the configuration honours. */
+const isHonoured = (fate: Fate, settings: Settings): boolean =>
+  fate.kind === 'leaves' &&
+  fate.choices.every(
+    ({ route }) =>
+      isOurRoute(settings, route) &&
+      settings.honour.some(
+        (block) => block.length <= route.destination.length && contains(block, route.destination.address),
+      ),
+  )
