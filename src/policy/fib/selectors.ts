@@ -16,10 +16,11 @@ const dscpBits = 0xfc
 const loopback = 1
 
 /**
- * Attributes of rules that are kept as bytes: those that select nothing (host bits of `to` and `from`, realms) are of no
- * account here. Any other (tunnel ids, DSCP, flow labels, port masks) is taken to miss: the packet has none of it.
+ * Attributes of rules that are kept as bytes (linux/fib_rules.h): those that select nothing (host bits of `to` and `from`,
+ * realms) are of no account here. What is not named is taken to miss (tunnel ids): the packet has none of it.
  */
-const harmless: ReadonlySet<number> = new Set([1, 2, 11])
+const FRA = { DSCP: 25, FLOWLABEL: 26, FLOWLABEL_MASK: 27, SPORT_MASK: 28, DPORT_MASK: 29, DSCP_MASK: 30 } as const
+const harmless: ReadonlySet<number> = new Set([1, 2, 11, ...Object.values(FRA)])
 
 /** The first selector of the rule that misses the packet; undefined where the rule selects it (fib_rule_match). */
 export function missOf(rule: Rule, packet: Packet, fib: Fib): Miss | undefined {
@@ -41,8 +42,10 @@ function firstMiss(rule: Rule, packet: Packet, fib: Fib): Miss | undefined {
     byRange('uidrange', rule.uidRange, packet.uid) ??
     byTos(rule, packet) ??
     byNumber('ipproto', rule.ipProto, packet.ipProtocol) ??
-    byRange('sport', rule.sourcePort, packet.sourcePort) ??
-    byRange('dport', rule.destinationPort, packet.destinationPort) ??
+    byPort('sport', rule.sourcePort, packet.sourcePort, numberIn(rule, FRA.SPORT_MASK)) ??
+    byPort('dport', rule.destinationPort, packet.destinationPort, numberIn(rule, FRA.DPORT_MASK)) ??
+    byDscp(rule, packet) ??
+    byFlowLabel(rule) ??
     byUnknown(rule.opaque)
   )
 }
@@ -94,6 +97,44 @@ const byRange = (selector: string, wanted: NumberRange | undefined, value: numbe
   wanted && (value < wanted.from || value > wanted.to)
     ? { selector, wants: wanted.from === wanted.to ? `${wanted.from}` : `${wanted.from}-${wanted.to}`, has: `${value}` }
     : undefined
+
+/** With a mask there is one port, and these bits of it count. */
+const byPort = (
+  selector: string,
+  wanted: NumberRange | undefined,
+  port: number,
+  mask: number | undefined,
+): Miss | undefined => {
+  if (mask === undefined || wanted === undefined) return byRange(selector, wanted, port)
+  return ((wanted.from ^ port) & mask) === 0
+    ? undefined
+    : { selector, wants: `${wanted.from}/${hex(mask)}`, has: String(port) }
+}
+
+/** Unlike `tos`, `dscp` compares all six bits, or those of its mask. */
+function byDscp(rule: Rule, { tos }: Packet): Miss | undefined {
+  const wanted = numberIn(rule, FRA.DSCP)
+  const mask = numberIn(rule, FRA.DSCP_MASK) ?? 63
+  const dscp = tos >> 2
+  return wanted === undefined || ((wanted ^ dscp) & mask) === 0
+    ? undefined
+    : { selector: 'dscp', wants: String(wanted), has: String(dscp) }
+}
+
+/** Sockets have none unless they ask for one. */
+function byFlowLabel(rule: Rule): Miss | undefined {
+  const wanted = numberIn(rule, FRA.FLOWLABEL, 'network')
+  const mask = numberIn(rule, FRA.FLOWLABEL_MASK, 'network') ?? 0xfffff
+  return wanted === undefined || (wanted & mask) === 0
+    ? undefined
+    : { selector: 'flowlabel', wants: hex(wanted), has: 'none known' }
+}
+
+/** The number in an attribute that is kept as bytes; but for flow labels in the byte order of the machine. */
+function numberIn(rule: Rule, type: number, order: 'host' | 'network' = 'host'): number | undefined {
+  const bytes = rule.opaque?.find((attribute) => attribute.type === type)?.hex.match(/../g)
+  return bytes ? Number.parseInt((order === 'host' ? bytes.toReversed() : bytes).join(''), 16) : undefined
+}
 
 function byUnknown(opaque: readonly OpaqueAttribute[] = []): Miss | undefined {
   const unknown = opaque.find(({ type }) => !harmless.has(type))
