@@ -103,7 +103,7 @@ function writePicture(picture: string, file: string | true): void {
 function settled(inquiry: Inquiry, settings: Settings, typed: Typed) {
   for (let tries = 1; ; tries++) {
     const world = worldOf(inquiry.picture(), settings)
-    const subjects = subjectsOf(world, typed)
+    const subjects = subjectsOf(world, typed, (packet) => inquiry.sourceFor(packet))
     const told = subjects.map((subject) => accountOf(inquiry, world, subject))
     if (tries === lookAgain || told.every((one) => accountsOf(one).every(({ agrees }) => agrees))) {
       return { world, subjects, told }

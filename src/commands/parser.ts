@@ -142,7 +142,8 @@ Examples:
       ['--svg [file]', 'draw it, into the file or to standard output'],
     ],
     help: `
-SOURCE is an address of this host, or a link by name, MAC or ENI id. For an incoming connection (in LINK) it is
+SOURCE is an address of this host, or a link by name, MAC or ENI id; without it (to DESTINATION alone) what the kernel
+chooses for a program that names none. For an incoming connection (in LINK) it is
 the remote address; then the DNAT of nftables and iptables-nft is followed, rp_filter judged, and the way of the
 answer shown, by the marks of containers = "connmark" where it is a container's. Filters are not judged.
 
@@ -153,6 +154,7 @@ Exit status: 0 the way back is the way in, 1 it is not, or the kernel's own answ
 Examples:
   eni-routed explain 172.31.0.218
   eni-routed explain 172.31.0.218 to 8.8.8.8
+  eni-routed explain to 8.8.8.8 tcp dport 443
   eni-routed explain eth1 to 2001:db8::1 tcp sport 443
   eni-routed explain 203.0.113.9 to 172.31.0.218 tcp dport 443 in eth1
   eni-routed explain eth1 to 8.8.8.8 --svg way.svg`,

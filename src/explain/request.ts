@@ -8,7 +8,8 @@ import type { Link } from '../state/link.ts'
 
 /** What was typed: `explain SOURCE to DESTINATION tcp dport 443 …`, by words or by options. */
 export interface Typed {
-  readonly source: string
+  /** Absent: whatever the kernel chooses for a program that names none. */
+  readonly source?: string
   readonly to?: string
   readonly protocol?: string
   readonly fromPort?: string
@@ -73,17 +74,27 @@ export function readWords(words: readonly string[], options: Partial<Typed>): Ty
     }
   }
   const { source, ...rest } = { ...typed, ...options }
-  if (source === undefined) throw usage('whose packets? Name a source address, or a link')
-  return { source, ...rest }
+  if (source === undefined && (rest.to === undefined || rest.in !== undefined)) {
+    throw usage('whose packets? Name a source address, or a link; without one, at least a destination: to ADDRESS')
+  }
+  return { ...(source === undefined ? {} : { source }), ...rest }
 }
 
-/** The packets to explain: one, or where no destination is named, some to telling destinations. @throws {ExitError} */
-export function subjectsOf(world: World, typed: Typed): Subject[] {
+type Chooser = (packet: Packet) => { readonly source: string } | { readonly error: string }
+
+/**
+ * The packets to explain: one, or where no destination is named, some to telling destinations. `choose` asks the kernel
+ * for the source of a program that names none. @throws {ExitError}
+ */
+export function subjectsOf(world: World, typed: Typed, choose: Chooser): Subject[] {
   const common = numbersOf(world, typed)
   if (typed.in !== undefined) {
     return [arrivingSubject(world, typed, common)]
   }
   const destination = typed.to === undefined ? undefined : addressOf(typed.to, 'destination')
+  if (typed.source === undefined) {
+    return [chosenSubject(destination as string, common, choose)]
+  }
   const sources = sourcesOf(world, typed.source, destination === undefined ? undefined : familyOf(destination))
   return sources.flatMap((source) => {
     const targets = destination === undefined ? tellingDestinations(world, source) : [{ destination }]
@@ -94,13 +105,34 @@ export function subjectsOf(world: World, typed: Typed): Subject[] {
   })
 }
 
+/** TCP, and UDP that connects, look for the way once more with the source that was chosen: that one is explained. */
+function chosenSubject(
+  destination: string,
+  common: Omit<Packet, 'family' | 'source' | 'destination'>,
+  choose: Chooser,
+): Subject {
+  const family = familyOf(destination)
+  const packet = { ...common, family, source: family === 4 ? '0.0.0.0' : '::', destination }
+  const chosen = choose(packet)
+  if ('error' in chosen) {
+    throw new ExitError(
+      exit.failed,
+      `the kernel has no way to ${destination} for a program that names no source: ${chosen.error}`,
+    )
+  }
+  return {
+    packet: { ...packet, source: chosen.source },
+    towards: 'the source is what the kernel chooses where a program names none',
+  }
+}
+
 function arrivingSubject(
   world: World,
   typed: Typed,
   common: Omit<Packet, 'family' | 'source' | 'destination'>,
 ): Subject {
   const entrance = linkOf(world, typed.in as string)
-  const source = addressOf(typed.source, 'source of an incoming connection')
+  const source = addressOf(typed.source ?? '', 'source of an incoming connection')
   const own = world.addresses.find(
     (a) => a.linkIndex === entrance.index && familyOf(a.address) === familyOf(source) && isRoutable(a),
   )

@@ -58,6 +58,13 @@ export class Inquiry {
     return matched instanceof NetlinkError ? { way } : { way, matched }
   }
 
+  /** The source that the kernel chooses for a program that names none; an errno's name where there is no way. */
+  sourceFor({ source: _, ipProtocol, ...packet }: Packet): { source: string } | { error: string } {
+    const way = this.#socket.routeGet({ ...packet, ...(canAsk(packet.family, ipProtocol) ? { ipProtocol } : {}) })
+    if (way instanceof NetlinkError) return { error: way.code }
+    return way.prefsrc === undefined ? { error: 'EADDRNOTAVAIL' } : { source: way.prefsrc }
+  }
+
   /** The settings of a link that decide about packets which come in by it. */
   reception(link: Link): Omit<Reception, 'addressed'> {
     return {

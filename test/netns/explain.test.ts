@@ -149,6 +149,19 @@ describe('explain', () => {
     expect(outcome.stdout).toContain('packets to its source come in by eth1')
   })
 
+  test('takes the source that the kernel chooses where none is named', async ({ vpc }) => {
+    await attachBoth(vpc)
+    const [told] = await json(vpc, 'to', '8.8.8.8')
+    expect(told).toMatchObject({ packet: { source: '172.31.15.216' }, ways: [{ interface: 'eth0' }], agrees: true })
+    await vpc.instance.ip('rule add priority 100 to 203.0.113.0/24 lookup 20001')
+    const [by1] = await json(vpc, 'to', '203.0.113.9')
+    expect(by1).toMatchObject({ packet: { source: '172.31.0.218' }, ways: [{ interface: 'eth1' }], agrees: true })
+    await vpc.instance.ip('rule add priority 99 to 203.0.113.9 prohibit')
+    const refused = await explain(vpc, 'to', '203.0.113.9')
+    expect(refused).toMatchObject({ code: 1, stdout: '' })
+    expect(refused.stderr).toContain('no way to 203.0.113.9 for a program that names no source: EACCES')
+  })
+
   test('names the rule that a port decides about', async ({ vpc }) => {
     await attachBoth(vpc)
     await vpc.instance.ip('rule add priority 100 ipproto tcp dport 25 lookup main')
