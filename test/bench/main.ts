@@ -24,8 +24,8 @@ const neighbours = (enis: number, addresses: number): Furniture => ({ enis, addr
 
 /** How much is done of each item in a full run and in a quick one. */
 const items = {
-  reaction: (quick: boolean) => reactions(quick ? { rounds: 2, parcel: 25 } : { rounds: 12, parcel: 75 }),
-  answer: (quick: boolean) => answers(quick ? { rounds: 2, parcel: 20 } : { rounds: 8, parcel: 50 }),
+  reaction: (quick: boolean) => reactions(quick ? { rounds: 2, parcel: 25 } : { rounds: 10, parcel: 50 }),
+  answer: (quick: boolean) => answers(quick ? { rounds: 2, parcel: 20 } : { rounds: 8, parcel: 40 }),
   pass: (quick: boolean) => idlePasses(quick ? { warmUp: 20, passes: 20 } : { warmUp: 200, passes: 200 }),
   start: (quick: boolean) => starts({ tries: quick ? 8 : 40 }),
   cold: (quick: boolean) =>
@@ -47,9 +47,9 @@ const items = {
     footprints(
       quick
         ? { churnSeconds: 5, attachments: 50, routes: 10_000, routesSeconds: 5 }
-        : { churnSeconds: 20, attachments: 1_000, routes: 100_000, routesSeconds: 120 },
+        : { churnSeconds: 20, attachments: 1_000, routes: 100_000, routesSeconds: 90 },
     ),
-  rival: (quick: boolean) => rivals({ tries: quick ? 2 : 10 }),
+  rival: (quick: boolean) => rivals({ tries: quick ? 2 : 8 }),
 }
 const names = [...Object.keys(items), 'idle'] as (keyof typeof items | 'idle')[]
 
@@ -93,6 +93,8 @@ async function run({ quick, only, idleSeconds, files }: Options): Promise<number
       const after = load()
       console.log(`${name}, load average ${before} … ${after}\n${found.map(formatRow).join('\n')}`)
       rows.push(...found.map((row) => ({ ...row, load: [before, after] as const })))
+      // After each item: a run that is ended early has measured something.
+      write(files, rows, here)
     } catch (error) {
       failures += error instanceof NotHere ? 0 : 1
       console.log(`${name} not measured: ${error instanceof NotHere ? error.message : (error as Error).stack}`)
@@ -107,7 +109,6 @@ async function run({ quick, only, idleSeconds, files }: Options): Promise<number
     await idlers.destroy()
   }
   console.log(summary(rows))
-  write(files, rows, here)
   return failures === 0 ? 0 : 1
 }
 
