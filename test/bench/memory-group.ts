@@ -21,13 +21,7 @@ export class MemoryGroup {
   readonly #usage: string
   /** The group of this process. */
   readonly #home: string
-  readonly #remove = () => {
-    try {
-      rmdirSync(this.#folder)
-    } catch {
-      // A process that is being killed is still in it: an empty group costs nothing.
-    }
-  }
+  readonly #remove = () => removeSoon(this.#folder)
 
   /** undefined: the memory of groups is not counted on this machine. */
   static create(name: string): MemoryGroup | undefined {
@@ -60,6 +54,18 @@ export class MemoryGroup {
   destroy(): void {
     release(this.#remove)
     this.#remove()
+  }
+}
+
+/** A process that was just killed, or that many pages have to be taken from, stays in its group for a moment. */
+function removeSoon(folder: string, attempts = 200): void {
+  for (let attempt = 1; existsSync(folder); attempt++) {
+    try {
+      rmdirSync(folder)
+    } catch (error) {
+      if (attempt >= attempts) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
+    }
   }
 }
 
