@@ -53,6 +53,11 @@ export class Contention {
     this.#fights.set(key, fight)
   }
 
+  /** Has nothing been put right of late? Everything may be repaired, then. */
+  get isPeaceful(): boolean {
+    return this.#fights.size === 0
+  }
+
   /** May the object be repaired now? */
   allows(key: string, now: number): boolean {
     return now >= (this.#fights.get(key)?.allowedAt ?? 0)

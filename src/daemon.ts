@@ -18,6 +18,7 @@ import { noMetadata } from './policy/knowledge.ts'
 import { type EventSketch, type Urgency, urgencyOf } from './policy/relevance.ts'
 import { inTableBand, type Settings } from './policy/settings.ts'
 import { type Memory, noMemory, type PassOutcome, reconcile } from './reconcile.ts'
+import { rehearse } from './rehearsal.ts'
 import { Rhythm } from './rhythm.ts'
 import { type Change, formatChange, takesAway } from './state/change.ts'
 import { linkNamer, type Snapshot } from './state/snapshot.ts'
@@ -347,7 +348,8 @@ export class Daemon {
 
   #warm(): void {
     try {
-      look({ kernel: this.#kernel, settings: this.#settings, tables: this.#memory.tables, thorough: false })
+      const [kernel, settings] = [this.#kernel, this.#settings]
+      rehearse(look({ kernel, settings, tables: this.#memory.tables, thorough: false }), kernel, settings)
     } catch {
       // The next pass tells.
     }

@@ -1,7 +1,8 @@
 import type { Kernel } from './kernel/port.ts'
 import { type Desired, desiredState } from './policy/desired.ts'
 import { diff } from './policy/diff.ts'
-import { interestOf } from './policy/interest.ts'
+import { type Interest, interestOf } from './policy/interest.ts'
+import { Kept } from './policy/kept.ts'
 import { bandSize, type Settings } from './policy/settings.ts'
 import { spareTables, type Tables } from './policy/tables.ts'
 import { type Change, takesAway } from './state/change.ts'
@@ -33,11 +34,16 @@ export function look(input: LookInput): Look {
   return !input.thorough && seen.pending.some(takesAway) ? look({ ...input, thorough: true }) : seen
 }
 
+const interests = new Kept<Interest>()
+
 /** Looks among `spare` free tables for those that ENIs lack, and among more where all of them are in foreign use. */
 function lookAmong(input: LookInput, spare: number): Look {
   const { kernel, settings, tables, thorough } = input
   const snapshot = kernel.observe(
-    (links, rules) => interestOf(links, rules, settings, tables, { thorough, spare }),
+    (links, rules) =>
+      interests.of(`${thorough} ${spare}`, [links, rules, settings, tables], () =>
+        interestOf(links, rules, settings, tables, { thorough, spare }),
+      ),
     thorough,
   )
   const desired = desiredState(snapshot, settings, tables)

@@ -62,7 +62,7 @@ export function reconcile(input: PassInput): PassOutcome {
   let seen = look({ ...input, tables: input.memory.tables })
   for (let round = 1; ; round++) {
     const { due, withheld } = split(seen.pending, input)
-    const refused = due.map((change) => failures.get(changeKey(change))).filter((failure) => failure !== undefined)
+    const refused = failures.size === 0 ? [] : due.flatMap((change) => failures.get(changeKey(change)) ?? [])
     // The same refusals again, and nothing new: more rounds would tell the same.
     if (due.length === 0 || refused.length === due.length || round === rounds) {
       return { ...conclude(seen, applied, input), refused, withheld, verified: seen.pending.length === 0 }
@@ -103,6 +103,9 @@ function lookAgain(made: readonly Applied[], { desired }: Look, input: PassInput
 }
 
 function split(pending: readonly Change[], { contention, now }: PassInput) {
+  if (contention.isPeaceful) {
+    return { due: pending, withheld: [] }
+  }
   const due = pending.filter((change) => takesAway(change) || contention.allows(objectKey(change), now))
   return { due, withheld: due.length === pending.length ? [] : pending.filter((change) => !due.includes(change)) }
 }

@@ -6,15 +6,13 @@ import { Waker } from './waker.ts'
 const slowInterval = 60_000
 /** ms from a pass that changed something to a second, thorough look. */
 const confirmAfter = 500
-/**
- * ms spent on looks after the start. A deleted rule is back after 2.3 ms in a daemon so warmed up (5 ms at worst of twenty),
- * and after 2.9 ms (9 ms) in one whose code V8 has yet to compile.
- */
+/** ms spent on rehearsals after the start, in all and at a time: events come first. */
 const warmUpBudget = 200
-/** Looks at most: on a small host one takes next to no time, and a quiet machine is to be quiet soon. */
-const warmUpLooks = 100
-/** ms between two of them: events come first. */
+const warmUpSlice = 2
+/** ms between two times. */
 const warmUpPause = 5
+/** Rehearsals at most: V8 has compiled everything by then, and a quiet machine is to be quiet soon. */
+const warmUpRehearsals = 3_000
 /** ms before the first retry of what the kernel refuses; doubles up to the longest. */
 const retry = { first: 1, longest: 1_000 }
 
@@ -22,7 +20,7 @@ export interface Beats {
   readonly pass: () => void
   /** Has to lead to a thorough pass. */
   readonly lookThoroughly: (what: string, cause: PassCause) => void
-  /** Looks at the kernel for nothing but that V8 compiles the code of a pass before it is needed. */
+  /** Rehearses a pass for nothing but that V8 compiles its code before it is needed. */
   readonly warm: () => void
   /** The start is over, with all that belongs to it. */
   readonly warmed: () => void
@@ -85,11 +83,16 @@ export class Rhythm {
   }
 
   /** `budget` in ms. */
-  warmUp(budget = warmUpBudget, looks = warmUpLooks): void {
+  warmUp(budget = warmUpBudget, rehearsals = warmUpRehearsals): void {
     const started = performance.now()
-    this.#beats.warm()
-    const left = budget - (performance.now() - started)
-    const next = left > 0 && looks > 1 ? () => this.warmUp(left, looks - 1) : this.#beats.warmed
+    const spent = () => performance.now() - started
+    let left = rehearsals
+    do {
+      this.#beats.warm()
+      left--
+    } while (left > 0 && spent() < Math.min(warmUpSlice, budget))
+    const rest = budget - spent()
+    const next = rest > 0 && left > 0 ? () => this.warmUp(rest, left) : this.#beats.warmed
     this.#warming = setTimeout(next, warmUpPause)
   }
 

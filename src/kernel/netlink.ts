@@ -1,12 +1,13 @@
 import { addAddress, deleteAddress } from '../netlink/address-request.ts'
 import type { Dump } from '../netlink/dump.ts'
 import { NetlinkError } from '../netlink/errors.ts'
-import type { Request } from '../netlink/framing.ts'
+import { frame, type Request } from '../netlink/framing.ts'
 import { setLinkGroup, setLinkUp, setSrcValidMark } from '../netlink/link.ts'
 import { RequestSocket } from '../netlink/request.ts'
 import { addRoute, deleteRoute, replaceRoute } from '../netlink/route-request.ts'
 import { addRule, deleteRule } from '../netlink/rule-request.ts'
 import type { Interest } from '../policy/interest.ts'
+import { Kept } from '../policy/kept.ts'
 import type { Answer } from '../policy/outcome.ts'
 import type { Question } from '../policy/questions.ts'
 import type { Address } from '../state/address.ts'
@@ -42,6 +43,8 @@ class NetlinkKernel implements Kernel {
   readonly #events = EventSource.open(this.#socket.portId, this.#picture)
   readonly #drivers = createDriverLookup()
   readonly #nftables = new Nftables()
+  /** Lists of which no part has changed are those that they were. */
+  readonly #kept = { rules: new Kept<readonly Rule[]>(), routes: new Kept<readonly Route[]>() }
   #onHint: ((hint: Hint) => void) | undefined
   readonly #onDifference: (what: string) => void
 
@@ -68,7 +71,7 @@ class NetlinkKernel implements Kernel {
       links,
       addresses,
       rules: rules.items,
-      routes: distinct(routes.items),
+      routes: this.#kept.routes.of('', routes.dumps, () => distinct(routes.dumps.flatMap(({ items }) => items))),
       tables: interest.tables,
       torn: rules.torn || routes.torn,
       ...(marking ? { marking } : {}),
@@ -86,6 +89,13 @@ class NetlinkKernel implements Kernel {
         : []),
       ...(after.length > 0 ? this.apply(after) : []),
     ]
+  }
+
+  rehearse(changes: readonly Change[]): void {
+    for (const change of changes) {
+      const request = requestOf(change)
+      if (request) frame(request, 0)
+    }
   }
 
   ask(question: Question): Answer {
@@ -142,13 +152,14 @@ class NetlinkKernel implements Kernel {
   #rules(): { items: readonly Rule[]; torn: boolean } {
     const { rules } = this.#picture
     if (rules[4].items && rules[6].items) {
-      return { items: [...rules[4].items, ...rules[6].items], torn: false }
+      const [ipv4, ipv6] = [rules[4].items, rules[6].items]
+      return { items: this.#kept.rules.of('', [ipv4, ipv6], () => [...ipv4, ...ipv6]), torn: false }
     }
     let torn = false
     const read = () => {
       const result = this.#untorn(() => perFamily((family) => [this.#socket.rules(family)]))
       torn = result.torn
-      return result.items
+      return result.dumps.flatMap(({ items }) => items)
     }
     const ofFamily = (items: readonly Rule[], family: Family) => items.filter((rule) => rule.family === family)
     const keep = (items: readonly Rule[]) => families.flatMap((family) => rules[family].keep(ofFamily(items, family)))
@@ -192,7 +203,7 @@ class NetlinkKernel implements Kernel {
    * The kernel does not flag torn dumps of rules and routes. What came in one datagram is whole; what came in more is
    * believed only if nobody else wrote meanwhile.
    */
-  #untorn<T>(read: () => Dump<T>[]): { items: T[]; torn: boolean } {
+  #untorn<T>(read: () => Dump<T>[]): { dumps: Dump<T>[]; torn: boolean } {
     for (let attempt = 1; ; attempt++) {
       const before = this.#events.foreignWrites
       const dumps = read()
@@ -202,7 +213,7 @@ class NetlinkKernel implements Kernel {
         this.#picture.routes.forget()
       }
       if (!torn || attempt === attempts) {
-        return { items: dumps.flatMap(({ items }) => items), torn }
+        return { dumps, torn }
       }
     }
   }

@@ -41,6 +41,8 @@ export interface Kernel {
   observe(interestOf: InterestOf, thorough: boolean): Snapshot
   /** Applies the changes in order as one batch; one result each, in the same order. @throws {NetlinkError} */
   apply(changes: readonly Change[]): ChangeResult[]
+  /** Writes the requests that `apply` would send, and sends nothing. */
+  rehearse(changes: readonly Change[]): void
   /** Asks by which way a packet would leave; sends nothing. */
   ask(question: Question): Answer
   /** Routes of every table that refuse packets: unreachable, blackhole, prohibit. */

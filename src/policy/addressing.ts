@@ -60,6 +60,9 @@ export const isTouched = ({ index }: Link, { addresses }: Snapshot, settings: Se
 
 /** What the ENIs lack that this program looks after, and what the VPC took from them. */
 export function wantedAddressing(enis: readonly Eni[], snapshot: Snapshot, settings: Settings): Addressing {
+  if (settings.addressing !== 'imds') {
+    return noAddressing
+  }
   const bare = new Set(bareLinks(enis, snapshot, settings))
   const parts = enis.flatMap((eni) => {
     const { link, managed } = eni

@@ -61,12 +61,17 @@ export function holds(wide: Block, block: Block): boolean {
 function joinHalves(covered: Block[]): void {
   for (;;) {
     const [lower, upper] = covered.slice(-2) as [Block, Block?]
-    if (!upper || !areHalves(lower, upper)) {
+    const whole = upper && joined(lower, upper)
+    if (!whole) {
       return
     }
-    covered.splice(-2, 2, lower.whole)
+    covered.splice(-2, 2, whole)
   }
 }
+
+/** The block of which the two are the halves, in this order; undefined where there is none. */
+export const joined = (lower: Block, upper: Block): Block | undefined =>
+  areHalves(lower, upper) ? lower.whole : undefined
 
 function areHalves(lower: Block, upper: Block): boolean {
   const { length } = lower.prefix
@@ -82,7 +87,7 @@ function areHalves(lower: Block, upper: Block): boolean {
   )
 }
 
-function blockOf(prefix: Prefix): Block {
+export function blockOf(prefix: Prefix): Block {
   const key = prefixKey(prefix)
   const known = blocks.get(key)
   if (known) {

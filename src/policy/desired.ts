@@ -1,3 +1,4 @@
+import type { Address } from '../state/address.ts'
 import { type Family, families } from '../state/ip.ts'
 import { hostPrefix, type Prefix } from '../state/prefix.ts'
 import { type Route, table } from '../state/route.ts'
@@ -6,14 +7,14 @@ import { type Addressing, noAddressing, wantedAddressing } from './addressing.ts
 import { delegatedPrefixes } from './delegated.ts'
 import { type Eni, type PassedOver, selectEnis } from './enis.ts'
 import { chooseGateway, type EniFamily, type Gateway } from './gateway.ts'
-import { Kept } from './kept.ts'
+import { Kept, KeptList } from './kept.ts'
 import { desiredMarking, type Marking, noMarking } from './marking.ts'
 import { eniFamily } from './onlink.ts'
 import { isOurRoute } from './ownership.ts'
 import { withRecollection } from './recollection.ts'
-import { type WantedRoute, wantedRoutes } from './routes.ts'
+import { addressesOfRoutes, type WantedRoute, wantedRoutes } from './routes.ts'
 import { type Holding, type WantedRule, wantedRules } from './rules.ts'
-import type { Settings } from './settings.ts'
+import type { Numbers, Settings } from './settings.ts'
 import { assignTables, type Tables } from './tables.ts'
 import { transitEnis } from './transit.ts'
 
@@ -78,7 +79,10 @@ export function desiredState(snapshot: Snapshot, given: Settings, remembered: Ta
     eni,
     families: families.map((family) => eniFamily(snapshot, eni, family, settings)),
   }))
-  const world = { snapshot, settings, parts, mainRoutes: snapshot.routes.filter((route) => route.table === table.main) }
+  const mainRoutes = mainRoutesOf.of('', [snapshot.routes], () =>
+    snapshot.routes.filter((route) => route.table === table.main),
+  )
+  const world = { snapshot, settings, parts, mainRoutes }
   const transit = transitEnis(snapshot.links, snapshot.rules, enis, settings)
   const plans = parts.map((part) => {
     const { index } = part.eni.link
@@ -91,18 +95,18 @@ export function desiredState(snapshot: Snapshot, given: Settings, remembered: Ta
     plans.map(({ plan }) => plan),
     settings,
   )
-  const { linkGroup } = settings.numbers
+  const routes = plans.flatMap((wants) => wants.routes)
+  const rules = wantedRules(
+    plans.flatMap(({ holdings }) => holdings),
+    settings.numbers,
+  )
   return {
     active: true,
-    groups: new Map(linkGroup === 0 ? [] : enis.map(({ link }) => [link.index, linkGroup])),
-    routes: plans.flatMap(({ routes }) => routes),
-    rules: [
-      ...wantedRules(
-        plans.flatMap(({ holdings }) => holdings),
-        settings.numbers,
-      ),
-      ...marking.rules,
-    ],
+    groups: groupsOf(enis, settings.numbers),
+    routes: routesOf.of('', routes, () => routes),
+    rules: rulesOf.of('', [rules, ...marking.rules], () =>
+      marking.rules.length === 0 ? rules : [...rules, ...marking.rules],
+    ),
     tables,
     starved: parts.some((part) => isStarved(part, tables)),
     addressing: wantedAddressing(enis, snapshot, settings),
@@ -111,6 +115,19 @@ export function desiredState(snapshot: Snapshot, given: Settings, remembered: Ta
     marking,
   }
 }
+
+// Lists that have not changed are those that they were: who compares them is done at once.
+const mainRoutesOf = new Kept<readonly Route[]>()
+const routesOf = new Kept<readonly WantedRoute[]>()
+const rulesOf = new Kept<readonly WantedRule[]>()
+const groups = new Kept<ReadonlyMap<number, number>>()
+
+const groupsOf = (enis: readonly Eni[], { linkGroup }: Numbers): ReadonlyMap<number, number> =>
+  groups.of(
+    '',
+    [enis, linkGroup],
+    () => new Map(linkGroup === 0 ? [] : enis.map(({ link }) => [link.index, linkGroup])),
+  )
 
 interface EniWants {
   readonly plan: EniPlan
@@ -149,25 +166,47 @@ function planEni(world: World, { eni, families }: EniParts, number: number | und
 }
 
 const holdings = new Kept<Holding>()
+const texts = new KeptList<Address, string>()
+const hosts = new KeptList<Address, Prefix>()
+const routes = new Kept<{ readonly gateway: Gateway | undefined; readonly wanted: readonly WantedRoute[] }>()
 
-function planFamily({ snapshot, settings, parts, mainRoutes }: World, eni: Eni, part: EniFamily, number: number) {
+function planFamily(world: World, eni: Eni, part: EniFamily, number: number) {
+  const { settings, parts } = world
+  const key = `${part.family} ${eni.link.name}`
   const siblings = parts
     .filter((other) => other.eni !== eni)
     .flatMap((other) => other.families.filter(({ family }) => family === part.family))
-  const present = snapshot.routes.filter((route) => route.table === number && isOurRoute(settings, route))
-  const gateway = chooseGateway(part, siblings, mainRoutes, present)
-  const target = { table: number, protocol: settings.numbers.protocol, honour: settings.honour }
-  const addresses = part.addresses.map(({ address }) => address)
+  const addresses = texts.of(key, part.addresses, ({ address }) => address)
   const delegated = delegatedPrefixes(settings.knowledge.enis.get(eni.link.mac), part, siblings)
+  const { gateway, wanted } = routesFor(world, eni, part, siblings, number)
   return {
     routing: { family: part.family, addresses, delegated, ...(gateway ? { gateway } : {}) },
-    // The kernel refuses routes through a link that is down; the rules can wait for it.
-    routes: eni.link.up ? wantedRoutes(part, siblings, gateway, mainRoutes, target) : [],
-    holding: holdings.of(`${part.family} ${eni.link.name}`, [part, number, ...delegated], () => ({
+    routes: wanted,
+    holding: holdings.of(key, [part, number, ...delegated], () => ({
       family: part.family,
       link: eni.link.name,
       table: number,
-      sources: [...addresses.map(hostPrefix), ...delegated],
+      sources: [...hosts.of(key, part.addresses, ({ address }) => hostPrefix(address)), ...delegated],
     })),
   }
+}
+
+/** Of the other ENIs only links and subnets matter: their addresses come and go without a change here. */
+function routesFor(
+  { snapshot, settings, mainRoutes }: World,
+  eni: Eni,
+  part: EniFamily,
+  siblings: readonly EniFamily[],
+  number: number,
+) {
+  const neighbourhood = siblings.flatMap(({ index, subnets }) => [index, subnets])
+  const own = [part.subnets, ...part.vpcSubnets, ...addressesOfRoutes(part, mainRoutes)]
+  const from = [settings, eni, number, snapshot.routes, ...own, ...neighbourhood]
+  return routes.of(`${part.family} ${eni.link.index}`, from, () => {
+    const present = snapshot.routes.filter((route) => route.table === number && isOurRoute(settings, route))
+    const gateway = chooseGateway(part, siblings, mainRoutes, present)
+    const target = { table: number, protocol: settings.numbers.protocol, honour: settings.honour }
+    // The kernel refuses routes through a link that is down; the rules can wait for it.
+    return { gateway, wanted: eni.link.up ? wantedRoutes(part, siblings, gateway, mainRoutes, target) : [] }
+  })
 }

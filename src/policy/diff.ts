@@ -2,6 +2,7 @@ import type { Change } from '../state/change.ts'
 import { type Route, routeIdentity, routeKey } from '../state/route.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import type { Desired } from './desired.ts'
+import { Kept } from './kept.ts'
 import { diffMarking } from './marking-diff.ts'
 import { inOrder } from './order.ts'
 import { isOurRoute, isOurRule, mayHaveGrouped, ourGroups } from './ownership.ts'
@@ -12,17 +13,18 @@ import type { Settings } from './settings.ts'
  * The changes that take the kernel from what was seen to what is desired, in an order without a gap.
  */
 export function diff(snapshot: Snapshot, desired: Desired, settings: Settings): Change[] {
-  return inOrder(
-    [
-      ...diffGroups(snapshot, desired, settings),
-      ...diffAddressing(desired),
-      ...diffRoutes(snapshot, desired, settings),
-      ...diffRules(snapshot, desired, settings),
-      ...diffMarking(snapshot, desired, settings),
-    ],
-    settings,
-  )
+  const { links, routes, marking } = snapshot
+  const changes = [
+    ...kept.of('groups', [links, desired.groups, settings], () => diffGroups(snapshot, desired, settings)),
+    ...diffAddressing(desired),
+    ...kept.of('routes', [routes, desired.routes, settings], () => diffRoutes(snapshot, desired, settings)),
+    ...diffRules(snapshot, desired, settings),
+    ...kept.of('marks', [links, marking, desired.marking, settings], () => diffMarking(snapshot, desired, settings)),
+  ]
+  return changes.length < 2 ? changes : inOrder(changes, settings)
 }
+
+const kept = new Kept<readonly Change[]>()
 
 function diffGroups(snapshot: Snapshot, desired: Desired, settings: Settings): Change[] {
   const ours = ourGroups(settings)

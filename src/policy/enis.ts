@@ -1,6 +1,7 @@
 import type { Link } from '../state/link.ts'
 import type { Rule } from '../state/rule.ts'
 import { isShared, networkPlugin, type Plugin } from './hands-off.ts'
+import { Kept } from './kept.ts'
 import type { Knowledge } from './knowledge.ts'
 import { bestMatch, type Match } from './pattern.ts'
 import type { Settings } from './settings.ts'
@@ -54,11 +55,16 @@ export const mayBeEni = (link: Link): boolean =>
   !link.loopback && link.mac !== '' && disqualification(link, 'class') === undefined
 
 /** Tells which links are ENIs. Loopback never is; virtual links only where the configuration names them closely enough. */
-export function selectEnis(
-  links: readonly Link[],
-  settings: Pick<Settings, 'include' | 'exclude' | 'manage' | 'knowledge'>,
-  rules: readonly Rule[] = [],
-): EniSelection {
+export function selectEnis(links: readonly Link[], settings: Selecting, rules: readonly Rule[] = []): EniSelection {
+  const plugin = plugins.of('', [links, rules], () => networkPlugin(links, rules))
+  return selections.of('', [links, settings, plugin?.evidence], () => select(links, settings, plugin))
+}
+
+type Selecting = Pick<Settings, 'include' | 'exclude' | 'manage' | 'knowledge'>
+const plugins = new Kept<Plugin | undefined>()
+const selections = new Kept<EniSelection>()
+
+function select(links: readonly Link[], settings: Selecting, plugin: Plugin | undefined): EniSelection {
   const enis: Link[] = []
   const passedOver: PassedOver[] = []
   for (const link of [...links].sort((a, b) => a.index - b.index)) {
@@ -73,7 +79,6 @@ export function selectEnis(
       enis.push(link)
     }
   }
-  const plugin = networkPlugin(links, rules)
   const eniOf = (link: Link): Eni => {
     const onEc2 = hasEc2Driver(link) || settings.knowledge.enis.has(link.mac)
     const driver = plugin && !isShared(link, enis, settings.knowledge) ? plugin : undefined

@@ -1,3 +1,6 @@
+/** Keys that are kept: parts of an index come and go for months. */
+const mostKeys = 5_000
+
 /**
  * One value a key, made anew only when something that it was made from is another object than before. A pass over thousands
  * of addresses then costs what has changed. What is made must depend on its inputs and the key alone.
@@ -11,6 +14,9 @@ export class Kept<T> {
       return known.value
     }
     const value = make()
+    if (this.#kept.size >= mostKeys) {
+      this.#kept.clear()
+    }
     this.#kept.set(key, { inputs, value })
     return value
   }
@@ -27,4 +33,64 @@ function areSame(a: readonly unknown[], b: readonly unknown[]): boolean {
     if (a[i] !== b[i]) return false
   }
   return true
+}
+
+/**
+ * One list a key, made item by item of another list. What is made of items between the common beginning and the common end
+ * of that list and the one before is made anew; it must depend on the item and the key alone.
+ */
+export class KeptList<From, To> {
+  readonly #kept = new Map<string, { readonly from: readonly From[]; readonly made: readonly To[] }>()
+
+  of(key: string, from: readonly From[], make: (item: From) => To): readonly To[] {
+    const known = this.#kept.get(key) ?? { from: [], made: [] }
+    if (known.from === from) {
+      return known.made
+    }
+    const { start, end } = commonEnds(known.from, from)
+    const made =
+      start === from.length && from.length === known.from.length
+        ? known.made
+        : [
+            ...known.made.slice(0, start),
+            ...from.slice(start, from.length - end).map(make),
+            ...known.made.slice(known.made.length - end),
+          ]
+    this.#kept.set(key, { from, made })
+    return made
+  }
+}
+
+/** How many items two lists share at their beginning, and how many of the rest at their end. */
+function commonEnds(before: readonly unknown[], after: readonly unknown[]): { start: number; end: number } {
+  const shorter = Math.min(before.length, after.length)
+  let start = 0
+  while (start < shorter && before[start] === after[start]) start++
+  let end = 0
+  while (end < shorter - start && before[before.length - 1 - end] === after[after.length - 1 - end]) end++
+  return { start, end }
+}
+
+/** What stands in the one list and in the other between their common beginning and their common end. */
+export function between<T>(before: readonly T[], after: readonly T[]): { gone: readonly T[]; come: readonly T[] } {
+  if (before === after) {
+    return { gone: [], come: [] }
+  }
+  const { start, end } = commonEnds(before, after)
+  return apart(before.slice(start, before.length - end), after.slice(start, after.length - end))
+}
+
+/** Without the objects that are in both lists, each as often as it is in both. */
+function apart<T>(before: readonly T[], after: readonly T[]): { gone: readonly T[]; come: readonly T[] } {
+  if (before.length === 0 || after.length === 0) {
+    return { gone: before, come: after }
+  }
+  const left = new Map<T, number>()
+  for (const item of before) left.set(item, (left.get(item) ?? 0) + 1)
+  const come = after.filter((item) => {
+    const count = left.get(item) ?? 0
+    left.set(item, count - 1)
+    return count <= 0
+  })
+  return { gone: [...left].flatMap(([item, count]) => Array<T>(Math.max(0, count)).fill(item)), come }
 }

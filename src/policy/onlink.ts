@@ -5,18 +5,23 @@ import { contains, type Prefix, prefixKey } from '../state/prefix.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import type { Eni } from './enis.ts'
 import type { EniFamily } from './gateway.ts'
-import { Kept } from './kept.ts'
+import { Kept, KeptList } from './kept.ts'
 import type { Settings } from './settings.ts'
 
 const parts = new Kept<EniFamily>()
-const owners = new Kept<ReadonlyMap<string, readonly Address[]>>()
+const routable = new Kept<ReadonlyMap<string, readonly Address[]>>()
+const owners = new KeptList<Address, string | undefined>()
+const blocks = new KeptList<Address, Prefix | undefined>()
+const subnets = new Kept<readonly Prefix[]>()
 
 /** An ENI's part in one family: its usable addresses and the prefixes they put on its link. */
 export function eniFamily(snapshot: Snapshot, eni: Eni, family: Family, settings: Settings): EniFamily {
   const key = ownerKey(eni.link.index, family)
-  const addresses = routableByOwner(snapshot.addresses).get(key) ?? []
-  return parts.of(key, [settings, eni.link, eni.onEc2, ...addresses], () => partOf(addresses, eni, family, settings))
+  const addresses = routableByOwner(snapshot.addresses).get(key) ?? none
+  return parts.of(key, [settings, eni.link, eni.onEc2, addresses], () => partOf(addresses, eni, family, settings))
 }
+
+const none: readonly Address[] = []
 
 function partOf(
   addresses: readonly Address[],
@@ -26,36 +31,45 @@ function partOf(
 ): EniFamily {
   const told = knowledge.enis.get(eni.link.mac)?.subnets ?? []
   const vpcSubnets = told.filter((subnet) => addresses.some((own) => contains(subnet, own.address)))
-  const subnets = subnetsOf(addresses, family)
+  const onLink = subnetsOf(addresses, eni, family)
   return {
     index: eni.link.index,
     family,
     onEc2: eni.onEc2,
     addresses,
     // What this program gave puts nothing of IPv6 on the link: in main a second ENI's prefix is of no use.
-    subnets: addressing === 'imds' && subnets.length === 0 ? vpcSubnets : subnets,
+    subnets: addressing === 'imds' && onLink.length === 0 ? vpcSubnets : onLink,
     vpcSubnets,
   }
 }
 
 const ownerKey = (linkIndex: number, family: Family): string => `${linkIndex} ${family}`
 
-/** The addresses that can be a source of packets, by link and family. */
+/** The addresses that can be a source of packets, by link and family; a list that has not changed is the one that it was. */
 const routableByOwner = (addresses: readonly Address[]): ReadonlyMap<string, readonly Address[]> =>
-  owners.of('', addresses, () => {
+  routable.of('', [addresses], () => {
     const groups = new Map<string, Address[]>()
-    for (const address of addresses.filter(isRoutable)) {
-      const key = ownerKey(address.linkIndex, familyOf(address.address))
-      const group = groups.get(key)
-      if (group) group.push(address)
-      else groups.set(key, [address])
-    }
-    return groups
+    const keys = owners.of('', addresses, (address) =>
+      isRoutable(address) ? ownerKey(address.linkIndex, familyOf(address.address)) : undefined,
+    )
+    keys.forEach((key, i) => {
+      const group = key === undefined ? undefined : groups.get(key)
+      if (group) group.push(addresses[i] as Address)
+      else if (key !== undefined) groups.set(key, [addresses[i] as Address])
+    })
+    return new Map([...groups].map(([key, group]) => [key, groupsKept.of(key, group, () => group)]))
   })
 
-function subnetsOf(addresses: readonly Address[], family: Family): Prefix[] {
-  const onLink = addresses.map((address) => address.onLink).filter(({ length }) => length < addressBits(family))
-  return [...new Map(onLink.map((prefix) => [prefixKey(prefix), prefix])).values()]
+const groupsKept = new Kept<readonly Address[]>()
+
+/** Each block once; a list that has not changed is the one that it was. */
+function subnetsOf(addresses: readonly Address[], { link }: Eni, family: Family): readonly Prefix[] {
+  const key = ownerKey(link.index, family)
+  const onLink = blocks
+    .of(key, addresses, (address) => (address.onLink.length < addressBits(family) ? address.onLink : undefined))
+    .filter((block) => block !== undefined)
+  const distinct = [...new Map(onLink.map((prefix) => [prefixKey(prefix), prefix])).values()]
+  return subnets.of(`${key} ${distinct.map(prefixKey)}`, [], () => distinct)
 }
 
 /** The address that an IPv4 on-link route gives as source: the first of that subnet that is no secondary. */

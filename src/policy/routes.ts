@@ -3,6 +3,7 @@ import { addressBits, type Family, familyOf } from '../state/ip.ts'
 import { contains, hostPrefix, type Prefix, parsePrefix, prefixKey } from '../state/prefix.ts'
 import { type Nexthop, type Route, table } from '../state/route.ts'
 import { type EniFamily, type Gateway, isLinkLocal } from './gateway.ts'
+import { Kept } from './kept.ts'
 import { sourceOf } from './onlink.ts'
 
 /** A route that should be there, and why, for people. */
@@ -117,6 +118,18 @@ const reachable = (gateway: string, family: Family, routes: readonly WantedRoute
   familyOf(gateway) !== family ||
   routes.some(({ route }) => !route.nexthops[0]?.gateway && contains(route.destination, gateway))
 
+/**
+ * All that an ENI's routes take from its addresses, as far as one more or less of them changes it: sources of IPv4 routes;
+ * in IPv6 main has a route of each.
+ */
+export const addressesOfRoutes = (eni: EniFamily, mainRoutes: readonly Route[]): readonly unknown[] =>
+  eni.family === 6 || mainRoutes.some(({ family, destination }) => family === 4 && destination.length === 32)
+    ? [eni.addresses]
+    : [
+        ...eni.subnets.map((subnet) => sourceOf(subnet, eni.addresses)),
+        ...mainRoutes.map(({ prefsrc }) => prefsrc && ownAddress(eni, prefsrc)),
+      ]
+
 interface Followed {
   readonly route: Route
   readonly hop: Omit<Nexthop, 'weight' | 'oif'>
@@ -171,8 +184,13 @@ const isFollowable = (route: Route, eni: EniFamily): boolean =>
 
 /** IPv6 puts each /128 address into main as a route of its own. */
 const isOwnHostRoute = (route: Route, eni: EniFamily): boolean =>
-  route.destination.length === addressBits(eni.family) &&
-  eni.addresses.some(({ address }) => address === route.destination.address)
+  route.destination.length === addressBits(eni.family) && textsOf(eni).has(route.destination.address)
+
+const texts = new Kept<ReadonlySet<string>>()
+
+/** A set: each of thousands of addresses may have its route in main. */
+const textsOf = ({ index, family, addresses }: EniFamily): ReadonlySet<string> =>
+  texts.of(`${index} ${family}`, [addresses], () => new Set(addresses.map(({ address }) => address)))
 
 const inSubnetOf = (eni: EniFamily, gateway: string | undefined): boolean =>
   gateway !== undefined && eni.subnets.some((subnet) => contains(subnet, gateway))

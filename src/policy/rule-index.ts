@@ -1,11 +1,12 @@
 import type { Family } from '../state/ip.ts'
 import type { Prefix } from '../state/prefix.ts'
-import { ascending, type Block, cover, holds } from './cover.ts'
+import type { Block } from './cover.ts'
 import { barrierAt, digitBits, eniAt, eniSlotsOf } from './index-numbers.ts'
 import { IndexRules, type Item, prefixOf } from './index-rules.ts'
 import { Kept } from './kept.ts'
 import type { Holding, WantedRule } from './rules.ts'
 import type { Numbers } from './settings.ts'
+import { Terrain } from './terrain.ts'
 
 /** Addresses that are asked one after the other. More make a section, which parts them by the digit in which they differ. */
 const bucketSize = 16
@@ -27,16 +28,19 @@ export function indexedRules(
   if (!slots) {
     return undefined
   }
+  const { rules, terrain, search } = makersOf(family, numbers)
   const slotOf = (holding: Holding) => slots.get(holding.table) as number
-  const sorted = holdings
-    .flatMap((holding) => itemsOf(holding, eniAt(numbers, slotOf(holding)).main))
-    .sort((a, b) => ascending(a.block, b.block))
-  if (sorted.some(({ block }, i) => i > 0 && holds((sorted[i - 1] as Item).block, block))) {
+  const items = terrain.over(
+    holdings.map((holding) => ({
+      ...{ link: holding.link, sources: holding.sources },
+      entry: eniAt(numbers, slotOf(holding)).main,
+    })),
+  )
+  if (!items) {
     return undefined
   }
-  const rules = rulesFor(family, numbers)
   return [
-    ...new Search(family, rules).over(sorted),
+    ...search.over(items),
     rules.exit(barrierAt(numbers)),
     ...holdings.flatMap((holding) => rules.eni(holding, slotOf(holding))),
     rules.end(),
@@ -44,29 +48,39 @@ export function indexedRules(
   ]
 }
 
-const items = new Kept<readonly Item[]>()
-
-const itemsOf = (holding: Holding, entry: number): readonly Item[] =>
-  items.of(`${holding.family} ${holding.link}`, [holding, entry], () =>
-    cover(holding.sources).map((block) => ({ block, link: holding.link, entry })),
-  )
-
-const makers = new WeakMap<Numbers, Map<Family, IndexRules>>()
-
-function rulesFor(family: Family, numbers: Numbers): IndexRules {
-  const ofNumbers = makers.get(numbers) ?? new Map<Family, IndexRules>()
-  const rules = ofNumbers.get(family) ?? new IndexRules(family, numbers)
-  makers.set(numbers, ofNumbers.set(family, rules))
-  return rules
+/** What is kept from one pass to the next. */
+interface Makers {
+  readonly rules: IndexRules
+  readonly terrain: Terrain
+  readonly search: Search
 }
 
-/** Sections and buckets over items in ascending order. */
+const makers = new WeakMap<Numbers, Map<Family, Makers>>()
+
+function makersOf(family: Family, numbers: Numbers): Makers {
+  const ofNumbers = makers.get(numbers) ?? new Map<Family, Makers>()
+  const known = ofNumbers.get(family)
+  if (known) {
+    return known
+  }
+  const rules = new IndexRules(family, numbers)
+  const made = { rules, terrain: new Terrain(), search: new Search(family, rules) }
+  makers.set(numbers, ofNumbers.set(family, made))
+  return made
+}
+
+/** What a part of the index is made of. */
+interface Part {
+  readonly rules: readonly WantedRule[]
+  /** Beginnings and ways out: prefixes may share their number, which has one of them. */
+  readonly alone: readonly WantedRule[]
+}
+
+/** Sections and buckets over items in ascending order. A section whose items are those of the last time is given out again. */
 class Search {
   readonly #family: Family
   readonly #rules: IndexRules
-  readonly #made: WantedRule[] = []
-  /** Numbers that have their one rule already, the beginning or the way out: prefixes may share one. */
-  readonly #alones = new Set<number>()
+  readonly #sections = new Kept<Part>()
 
   constructor(family: Family, rules: IndexRules) {
     this.#family = family
@@ -74,45 +88,44 @@ class Search {
   }
 
   over(items: readonly Item[]): readonly WantedRule[] {
-    this.#section(items, '')
-    return this.#made
+    const { rules, alone } = this.#section(items, '')
+    return [...rules, ...new Set(alone)]
   }
 
   /** The section of everything whose address begins with these digits. */
-  #section(items: readonly Item[], digits: string): void {
+  #section(items: readonly Item[], digits: string): Part {
+    return this.#sections.of(digits, items, () => this.#parted(items, digits))
+  }
+
+  #parted(items: readonly Item[], digits: string): Part {
     const at = this.#rules.section(digits)
     const depth = digits.length
-    this.#alone(at.sections, this.#rules.begin)
+    const rules: WantedRule[] = []
+    const alone = [this.#rules.begin(at.sections), this.#rules.exit(at.exit)]
+    const add = (lead: WantedRule, part: Part) => {
+      rules.push(lead, ...part.rules)
+      alone.push(...part.alone)
+    }
     for (let i = 0; i < items.length; ) {
       const group = items.slice(i, endOfRun(items, i, depth))
       const { block } = group[0] as Item
-      if (isWide(block, depth)) {
-        this.#bucket(group, block.prefix, at.buckets)
-      } else if (group.length <= bucketSize) {
-        this.#bucket(group, prefixOf(block.digits.slice(0, depth + 1), this.#family), at.buckets)
+      if (isWide(block, depth) || group.length <= bucketSize) {
+        const prefix = isWide(block, depth) ? block.prefix : prefixOf(block.digits.slice(0, depth + 1), this.#family)
+        add(this.#rules.toBucket(at.buckets, prefix), this.#bucket(group, prefix))
       } else {
         const common = commonDigits(block, (group.at(-1) as Item).block)
-        this.#made.push(this.#rules.toSection(at.sections, common))
-        this.#section(group, common)
+        add(this.#rules.toSection(at.sections, common), this.#section(group, common))
       }
       i += group.length
     }
-    this.#alone(at.exit, this.#rules.exit)
+    return { rules, alone }
   }
 
-  #bucket(items: readonly Item[], prefix: Prefix, from: number): void {
+  #bucket(items: readonly Item[], prefix: Prefix): Part {
     const at = this.#rules.bucket(prefix)
-    this.#made.push(this.#rules.toBucket(from, prefix))
-    for (const item of items) {
-      this.#made.push(this.#rules.address(at.addresses, item))
-    }
-    this.#alone(at.exit, this.#rules.exit)
-  }
-
-  #alone(priority: number, make: (priority: number) => WantedRule): void {
-    if (!this.#alones.has(priority)) {
-      this.#alones.add(priority)
-      this.#made.push(make(priority))
+    return {
+      rules: items.map((item) => this.#rules.address(at.addresses, item)),
+      alone: [this.#rules.exit(at.exit)],
     }
   }
 }
@@ -120,14 +133,20 @@ class Search {
 /** Does the block hold addresses that differ in the digit at `depth`? */
 const isWide = ({ prefix }: Block, depth: number): boolean => prefix.length < digitBits * (depth + 1)
 
-/** The index behind the items from `start` on that have one digit at `depth`; a wide block is alone. */
+/** The index behind the items from `start` on that have one digit at `depth`, by halving; a wide block is alone. */
 function endOfRun(items: readonly Item[], start: number, depth: number): number {
   const { block } = items[start] as Item
-  let end = start + 1
-  if (!isWide(block, depth)) {
-    while (items[end]?.block.digits[depth] === block.digits[depth]) end++
+  if (isWide(block, depth)) {
+    return start + 1
   }
-  return end
+  let low = start + 1
+  let high = items.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((items[middle] as Item).block.digits[depth] === block.digits[depth]) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 function commonDigits(a: Block, b: Block): string {

@@ -1,4 +1,5 @@
 import { type Rule, ruleKey } from '../state/rule.ts'
+import { between } from './kept.ts'
 import type { WantedRule } from './rules.ts'
 
 /** What is wanted and what was seen under one key. */
@@ -82,29 +83,4 @@ export class RuleLedger {
 
 function take(due: { times: number; readonly wanted: boolean } | undefined, rule: Rule) {
   return due && due.times-- > 0 ? [{ rule, wanted: due.wanted }] : []
-}
-
-/** What stands in the one list and in the other between their common beginning and their common end. */
-function between<T>(before: readonly T[], after: readonly T[]): { gone: readonly T[]; come: readonly T[] } {
-  if (before === after) {
-    return { gone: [], come: [] }
-  }
-  const shorter = Math.min(before.length, after.length)
-  let start = 0
-  while (start < shorter && before[start] === after[start]) start++
-  let end = 0
-  while (end < shorter - start && before[before.length - 1 - end] === after[after.length - 1 - end]) end++
-  return apart(before.slice(start, before.length - end), after.slice(start, after.length - end))
-}
-
-/** Without the objects that are in both lists, each as often as it is in both. */
-function apart<T>(before: readonly T[], after: readonly T[]): { gone: readonly T[]; come: readonly T[] } {
-  const left = new Map<T, number>()
-  for (const item of before) left.set(item, (left.get(item) ?? 0) + 1)
-  const come = after.filter((item) => {
-    const count = left.get(item) ?? 0
-    left.set(item, count - 1)
-    return count <= 0
-  })
-  return { gone: [...left].flatMap(([item, count]) => Array<T>(Math.max(0, count)).fill(item)), come }
 }

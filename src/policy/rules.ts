@@ -2,7 +2,7 @@ import { type Family, families } from '../state/ip.ts'
 import { formatPrefix, type Prefix, prefixKey } from '../state/prefix.ts'
 import { table } from '../state/route.ts'
 import type { Rule } from '../state/rule.ts'
-import { Kept } from './kept.ts'
+import { Kept, KeptList } from './kept.ts'
 import { defaultLength } from './routes.ts'
 import { indexedRules } from './rule-index.ts'
 import { type Numbers, priorities } from './settings.ts'
@@ -32,13 +32,14 @@ const ofFamily = new Kept<readonly WantedRule[]>()
 
 /** The rules of all ENIs. An address that two of them have belongs to the first: two rules would never both be asked. */
 export function wantedRules(holdings: readonly Holding[], numbers: Numbers): readonly WantedRule[] {
-  return families.flatMap((family) => {
+  const [ipv4, ipv6] = families.map((family) => {
     const own = holdings.filter((holding) => holding.family === family)
     return ofFamily.of(String(family), [numbers, ...own], () => {
       const count = own.reduce((sum, { sources }) => sum + sources.length, 0)
       return (count > plainSources ? rulesOfMany(family, own, numbers) : undefined) ?? plainRules(own, numbers)
     })
-  })
+  }) as [readonly WantedRule[], readonly WantedRule[]]
+  return ofFamily.of('all', [ipv4, ipv6], () => [...ipv4, ...ipv6])
 }
 
 /** The last priority at which a rule of ours is: who stands behind it can't take a packet from us. */
@@ -64,22 +65,27 @@ function firstOfEach(holdings: readonly Holding[]): Holding[] {
   })
 }
 
+const mainRules = new KeptList<Prefix, WantedRule>()
+const sourceRules = new KeptList<Prefix, WantedRule>()
+const deviceRules = new Kept<WantedRule>()
+
 function rulesOf({ family, link, table: number, sources }: Holding, numbers: Numbers): WantedRule[] {
   const at = priorities(numbers)
+  const key = `${family} ${link} ${number} ${Object.values(numbers)}`
   const common = { family, action: 'lookup', protocol: numbers.protocol } as const
   const suppress = { suppressPrefixLength: defaultLength[family], suppressGroup: numbers.linkGroup }
-  const mainRules = sources.map((source) => ({
+  const ofMain = mainRules.of(key, sources, (source) => ({
     rule: { ...common, priority: at.main, source, table: table.main, ...suppress },
     why: `${formatPrefix(source)}: main's routes that are no default and leave by no ENI`,
   }))
-  const sourceRules = sources.map((source) => ({
+  const ofSources = sourceRules.of(key, sources, (source) => ({
     rule: { ...common, priority: at.source, source, table: number },
     why: `${formatPrefix(source)}: leaves by ${link}`,
   }))
-  const deviceRule = {
+  const ofDevice = deviceRules.of(key, [], () => ({
     rule: { ...common, priority: at.device, oif: link, table: number },
     why: `sockets bound to ${link}`,
-  }
+  }))
   // Without link groups the main lookup would find the other ENIs' subnets, the very fault to be cured.
-  return [...(numbers.linkGroup === 0 ? [] : mainRules), ...sourceRules, deviceRule]
+  return [...(numbers.linkGroup === 0 ? [] : ofMain), ...ofSources, ofDevice]
 }

@@ -38,6 +38,7 @@ export function assignTables(snapshot: Snapshot, enis: readonly Eni[], settings:
       assigned.set(eni.link.index, { mac: eni.link.mac, table: number })
     }
   }
+  const settled = (): Tables => (isEqual(assigned, remembered) ? remembered : assigned)
   const lacks = () => candidates.some(({ link }) => !assigned.has(link.index))
   for (const eni of candidates) {
     give(eni, rememberedTable(remembered)(eni))
@@ -49,7 +50,7 @@ export function assignTables(snapshot: Snapshot, enis: readonly Eni[], settings:
     }
   }
   if (!lacks()) {
-    return assigned
+    return settled()
   }
   const foreign = foreignTables(snapshot, settings)
   const without = primaryFirst(snapshot, candidates).filter(({ link }) => !assigned.has(link.index))
@@ -60,8 +61,15 @@ export function assignTables(snapshot: Snapshot, enis: readonly Eni[], settings:
   for (const eni of without.filter(({ link }) => !assigned.has(link.index))) {
     give(eni, lowestFree(snapshot, new Set([...taken, ...foreign]), settings))
   }
-  return assigned
+  return settled()
 }
+
+const isEqual = (some: Tables, other: Tables): boolean =>
+  some.size === other.size &&
+  [...some].every(([index, { mac, table: number }]) => {
+    const counterpart = other.get(index)
+    return counterpart?.mac === mac && counterpart.table === number
+  })
 
 /** Device numbers from here on have no table of their own: the next card's would begin there. */
 const devicesPerCard = 100

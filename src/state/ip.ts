@@ -29,12 +29,31 @@ export function canonicalAddress(text: string): string | undefined {
   return bytes && formatAddress(bytes)
 }
 
+/** By hand: a pass parses each address that it acts on, and a regular expression costs a process that slept ten times as much. */
 function parseIpv4(text: string): Uint8Array | undefined {
-  const parts = text.split('.')
-  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255)) {
-    return undefined
+  const bytes = new Uint8Array(4)
+  let at = 0
+  for (let i = 0; i < 4; i++) {
+    let value = 0
+    const start = at
+    for (let digit = digitAt(text, at); digit >= 0; digit = digitAt(text, ++at)) {
+      value = 10 * value + digit
+    }
+    const length = at - start
+    const separated = i === 3 ? at === text.length : text[at] === '.'
+    if (length < 1 || length > 3 || value > 255 || (length > 1 && text[start] === '0') || !separated) {
+      return undefined
+    }
+    bytes[i] = value
+    at++
   }
-  return Uint8Array.from(parts, Number)
+  return bytes
+}
+
+/** Negative where there is none. */
+function digitAt(text: string, at: number): number {
+  const code = at < text.length ? text.charCodeAt(at) : 0
+  return code >= 48 && code <= 57 ? code - 48 : -1
 }
 
 function parseIpv6(text: string): Uint8Array | undefined {

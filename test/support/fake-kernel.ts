@@ -167,6 +167,8 @@ export class FakeKernel implements Kernel {
     this.notify({ kind: 'link' }, 'a link went')
   }
 
+  rehearse(): void {}
+
   notify(event: EventSketch, what: string): void {
     const urgency = this.#relevance(event)
     if (urgency) {

@@ -4,7 +4,7 @@ import { Rhythm } from '../../src/rhythm.ts'
 beforeEach(() => vi.useFakeTimers())
 afterEach(() => vi.useRealTimers())
 
-/** A rhythm whose warming looks take `cost` ms each, and how many there were. */
+/** A rhythm whose rehearsals take `cost` ms each, and how many there were. */
 function warming(cost: number) {
   const beats = {
     pass: vi.fn(),
@@ -21,7 +21,7 @@ function warming(cost: number) {
 
 test.each([
   { name: 'their time is spent', cost: 20, looks: 10 },
-  { name: 'there were a hundred, where they cost nothing', cost: 0, looks: 100 },
-])('a young daemon looks until $name', ({ cost, looks }) => {
+  { name: 'there were three thousand, where they cost nothing', cost: 0, looks: 3_000 },
+])('a young daemon rehearses until $name', ({ cost, looks }) => {
   expect(warming(cost)).toBe(looks)
 })
