@@ -86,7 +86,7 @@ function causeOf(question: Question, answered: Route, { snapshot, desired, setti
     const remedy =
       rule.action === 'goto'
         ? `give that rule a priority between ${last + 1} and 32765, or except ${question.source} from it`
-        : `move that rule behind the daemon's: ${ip(rule)} rule add ${formatRule({ ...rule, priority: last + 1 })}; ${ip(rule)} rule del ${formatRule(rule)}`
+        : `move that rule behind the daemon's: ${ip(rule)} rule add ${formatRule({ ...rule, priority: settings.numbers.priorityBase + 1000 })}; ${ip(rule)} rule del ${formatRule(rule)}`
     return { cause: `the rule "${formatRule(rule)}" is asked first`, remedy }
   }
   return culprit(answered, snapshot)

@@ -82,7 +82,7 @@ const unplugged = (kernel: KernelState, wires: readonly Wire[]): Finding[] =>
             id: 'no-carrier',
             what: `${link.name} is up and has no carrier: nothing comes in or goes out there`,
             evidence: [`link ${link.name} NO-CARRIER`],
-            cure: `ip link set dev ${word} down; ip link set dev ${word} up; where that does not help, detach the ENI and attach it again`,
+            cure: `ip link set dev ${word} down; ip link set dev ${word} up, and where that does not help, detach the ENI and attach it again`,
           },
         ]
   })

@@ -156,7 +156,7 @@ function toMetadata({ config }: Evidence, { all, refusing, assessment }: KernelS
       id: 'metadata-route',
       what: `packets to the instance metadata (${metadataAddress}) do not leave by a network interface of EC2`,
       evidence: [`ip route ${text}`],
-      cure: `ip route add ${metadataAddress}/32 dev ${enumerate(assessment.desired.enis.slice(0, 1).map(({ eni }) => eni.link.name))}, or: ip route del ${text}`,
+      cure: `ip route replace ${metadataAddress}/32 dev ${enumerate(assessment.desired.enis.slice(0, 1).map(({ eni }) => eni.link.name))}, or: ip route del ${text}`,
     },
   ]
 }

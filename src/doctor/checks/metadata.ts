@@ -3,7 +3,7 @@ import { differences } from '../../policy/differences.ts'
 import { enumerate } from '../../policy/enumerate.ts'
 import { networkPlugin } from '../../policy/hands-off.ts'
 import { isRoutable } from '../../state/address.ts'
-import { linkWord } from '../../state/link.ts'
+import { type Link, linkWord } from '../../state/link.ts'
 import { hostPrefix, prefixKey } from '../../state/prefix.ts'
 import type { Check, Drop, Evidence, KernelState, MetadataProbe } from '../evidence.ts'
 import type { Finding } from '../finding.ts'
@@ -31,8 +31,14 @@ const unlisted = ({ all, assessment }: KernelState, settings: Evidence['settings
       id: 'address-not-of-the-vpc',
       what: `${difference.eni.link.name} has ${enumerate(difference.unlisted)}, which the VPC has not given to it: what is sent from there is dropped`,
       evidence: [`addresses of ${difference.eni.link.mac} as the instance metadata lists them`],
-      cure: `ip address del ${difference.unlisted[0]} dev ${linkWord(difference.eni.link.name)}, or give it to the ENI: aws ec2 assign-private-ip-addresses`,
+      cure: `${difference.unlisted.map((address) => removal(all, address, difference.eni.link)).join('; ')}, or give it to the ENI: aws ec2 assign-private-ip-addresses`,
     }))
+
+/** With its prefix length: ip(8) warns of a deletion without. */
+function removal({ addresses }: KernelState['all'], address: string, { index, name }: Link): string {
+  const length = addresses.find((own) => own.address === address && own.linkIndex === index)?.onLink.length ?? 0
+  return `ip address del ${address}/${length} dev ${linkWord(name)}`
+}
 
 /** Addresses that the VPC has given to the ENI, and that nobody has configured: nothing answers there. Pods have their own. */
 const absent = ({ all, assessment }: KernelState, settings: Evidence['settings']): Finding[] =>

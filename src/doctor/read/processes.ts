@@ -6,7 +6,12 @@ import type { Process } from '../evidence.ts'
 export function readProcesses(proc: string): Process[] {
   const booted = bootTime(proc)
   const namespace = linkOf(join(proc, 'self/ns/net'))
-  const isNear = (pid: number) => ['', namespace].includes(linkOf(join(proc, `${pid}/ns/net`)))
+  const depth = pidDepth(proc, 'self')
+  // Without privilege the namespace of others' processes can't be read: those of containers are told by their second number.
+  const isNear = (pid: number) => {
+    const own = linkOf(join(proc, `${pid}/ns/net`))
+    return own === '' ? pidDepth(proc, pid) <= depth : own === namespace
+  }
   return pidsOf(proc)
     .filter(isNear)
     .flatMap((pid) => {
@@ -21,6 +26,20 @@ export function readProcesses(proc: string): Process[] {
         return []
       }
     })
+}
+
+/** In how many PID namespaces it has a number, from this one down (proc(5), status, NSpid). */
+function pidDepth(proc: string, pid: number | 'self'): number {
+  try {
+    return (
+      /^NSpid:(.*)$/m
+        .exec(readFileSync(join(proc, `${pid}/status`), 'utf8'))?.[1]
+        ?.trim()
+        .split(/\s+/).length ?? 1
+    )
+  } catch {
+    return 1
+  }
 }
 
 /** sysconf(_SC_CLK_TCK): 100 on every architecture that Node runs on. */

@@ -352,7 +352,7 @@ describe('found:', () => {
       told: [{ index: 3, ipv4: ['172.31.0.128'] }],
       kernel: `${twoEnis}addr 172.31.0.128/20 dev eth1`,
       finds: ['address-not-of-the-vpc'],
-      says: 'ip address del 172.31.0.218 dev eth1',
+      says: 'ip address del 172.31.0.218/20 dev eth1',
     },
     {
       name: 'cilium in ENI mode, its rules for pods whose links are gone',
@@ -365,6 +365,14 @@ describe('found:', () => {
       kernel: `${twoEnis}link cilium_host type veth\nrule priority 9 fwmark 0x200/0xf00 lookup 2004`,
       finds: ['cilium'],
       says: 'in ENI mode attaches',
+    },
+    {
+      name: 'a daemon of another version',
+      other: {
+        daemon: { state: 'running', report: { contested: [], version: '0.0.1', pid: 7, since: 'now' } as never },
+      },
+      finds: ['daemon-version'],
+      says: 'the daemon is version 0.0.1',
     },
     {
       name: 'a daemon that was killed',
@@ -431,7 +439,7 @@ describe('found:', () => {
       name: 'link-local at a bridge',
       kernel: `${twoEnis}${bridge}route 169.254.0.0/16 dev docker0`,
       finds: ['metadata-route'],
-      says: 'ip route add 169.254.169.254/32 dev eth0',
+      says: 'ip route replace 169.254.169.254/32 dev eth0',
     },
     {
       name: 'a rule for an address of IPv6 that no interface has',

@@ -57,6 +57,21 @@ test('processes are told with their name, command and start', () => {
   expect(Math.abs((own?.startedAt ?? 0) - (Date.now() - process.uptime() * 1000))).toBeLessThan(5_000)
 })
 
+test('processes of containers are left out, also where their namespaces may not be read', () => {
+  put('stat', 'btime 1000\n')
+  put('self/status', 'NSpid:\t9\n')
+  for (const [pid, numbers] of [
+    [9, '9'],
+    [10, '10\t1'],
+  ] as const) {
+    put(`${pid}/comm`, 'systemd-network\n')
+    put(`${pid}/cmdline`, 'systemd-networkd\0')
+    put(`${pid}/stat`, `${pid} (x) S ${Array(18).fill(0).join(' ')} 100\n`)
+    put(`${pid}/status`, `Name:\tx\nNSpid:\t${numbers}\n`)
+  }
+  expect(readProcesses(root).map(({ pid }) => pid)).toEqual([9])
+})
+
 describe('the nearest word', () => {
   test.each([
     { text: '172.31.0.228', near: '172.31.0.218' },

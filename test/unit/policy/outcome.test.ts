@@ -83,7 +83,7 @@ describe('the way that packets from eth1 take', () => {
       way: 'wg0',
       fate: 'leave by wg0 (table 51820) instead of by eth1: the rule "not priority 19999 from all fwmark 0xca6c lookup 51820 protocol 3" is asked first',
       remedy:
-        "move that rule behind the daemon's: ip rule add not priority 20003 from all fwmark 0xca6c lookup 51820 protocol 3; ip rule del not priority 19999 from all fwmark 0xca6c lookup 51820 protocol 3",
+        "move that rule behind the daemon's: ip rule add not priority 21000 from all fwmark 0xca6c lookup 51820 protocol 3; ip rule del not priority 19999 from all fwmark 0xca6c lookup 51820 protocol 3",
     },
     {
       name: 'a rule that jumps over ours',
