@@ -53,6 +53,20 @@ export function evidence({ files = {}, kernel = twoEnis, toml = '', told = [], o
   }
 }
 
+/** Findings that are errors, and those that are errors or warnings, as the circumstances are; all others are warnings. */
+const errors = [
+  ...['configuration', 'daemon-silent', 'pending', 'kernel-refuses', 'kernel-too-old', 'kernel-feature-missing'],
+  ...['kernel-rule-missing', 'conntrack-missing', 'rp-filter-dnat', 'rp-filter-strict', 'duplicate-address', 'arp-off'],
+  ...['wrong-way', 'no-router', 'table-wrong-interface'],
+]
+const either = ['conflict', 'daemon-absent', 'metadata-unreachable', 'table-empty', 'router-outside']
+
+/** Findings that are graver, or less grave, than they ought to be while no rule of ours stands. */
+export const misjudged = (findings: readonly Finding[]): string[] =>
+  findings
+    .filter(({ id, severity }) => !either.includes(id) && errors.includes(id) !== (severity === 'error'))
+    .map(({ id, severity }) => `${severity} ${id}`)
+
 /** What is found; a file that no check reads is a mistake of the test. */
 export function findingsOf(given: Given): Finding[] {
   const unread = Object.keys(given.files ?? {}).filter((path) => !isRead(path))

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { findingsOf, type Given } from '../../support/doctor.ts'
+import { findingsOf, type Given, misjudged } from '../../support/doctor.ts'
 
 const off = '[Network]\nManageForeignRoutingPolicyRules=no\nManageForeignRoutes=no\n'
 const enabled = { 'etc/systemd/system/multi-user.target.wants/systemd-networkd.service': '[Unit]\n' }
@@ -422,6 +422,7 @@ describe('found:', () => {
   ])('$name', ({ name: _, id, also = [], at, ...given }) => {
     const findings = findingsOf(given)
     expect(findings.map((finding) => finding.id)).toEqual([id, ...also])
+    expect(misjudged(findings)).toEqual([])
     expect([findings[0]?.what, ...(findings[0]?.evidence ?? [])].join('\n')).toContain(at)
     expect(findings[0]?.cure).not.toBe('')
   })

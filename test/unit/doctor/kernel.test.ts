@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { defaults } from '../../../src/config/defaults.ts'
-import { findingsOf, type Given, twoEnis } from '../../support/doctor.ts'
+import { version } from '../../../src/version.ts'
+import { evidence, findingsOf, type Given, misjudged, twoEnis } from '../../support/doctor.ts'
+import { snapshot } from '../../support/snapshot.ts'
 
 interface Row extends Given {
   readonly name: string
@@ -518,6 +520,23 @@ describe('found:', () => {
   ])('$name', ({ name: _, finds, says, ...given }) => {
     const findings = findingsOf(given)
     expect(findings.map(({ id }) => id)).toEqual(finds)
+    expect(misjudged(findings)).toEqual([])
     expect(JSON.stringify(findings[0]).replaceAll('\\"', '"')).toContain(says)
   })
+})
+
+test('changes that a daemon that runs leaves undone', () => {
+  const { kernel } = evidence({})
+  const rule = snapshot('rule priority 20001 from 172.31.0.218 lookup 20001').rules.find(
+    ({ priority }) => priority === 20001,
+  )!
+  const pending = [{ op: 'add', kind: 'rule', rule, cause: 'test' } as const]
+  const findings = findingsOf({
+    other: {
+      daemon: { state: 'running', report: { contested: [], version, pid: 7, since: 'now' } as never },
+      kernel: { ...kernel!, assessment: { ...kernel!.assessment, pending } },
+    },
+  })
+  expect(findings.map(({ severity, id }) => `${severity} ${id}`)).toEqual(['error pending'])
+  expect(findings[0]?.evidence[0]).toContain('ip rule add priority 20001 from 172.31.0.218 lookup 20001')
 })
