@@ -10,7 +10,7 @@ import { table } from '../../src/state/route.ts'
 import type { Rule } from '../../src/state/rule.ts'
 
 /*
- * The floor of the runtime: floor.c once more, in Node, with the program's own sockets and codecs. What lies between the
+ * The floor of the runtime: native/floor.c once more, in Node, with the program's own sockets and codecs. What lies between the
  * two is Node's event loop and JavaScript; what the daemon takes beyond it is thought.
  *   node-floor LINK_INDEX TABLE   prints "ready" when it listens
  */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { daemon, floor, furnish, type Reactor, shellOnAddresses, shellOnRules } from './reactors.ts'
+import { daemon, floor, furnish, nodeFloor, type Reactor, shellOnAddresses, shellOnRules } from './reactors.ts'
 import type { Row } from './row.ts'
 import { type Spread, spread } from './spread.ts'
 import { type Furniture, runProgram, type Stage, withStages } from './stage.ts'
@@ -50,13 +50,14 @@ async function race(
 /** Address appears → its rule is there; a deleted rule → back again. */
 export async function reactions(effort: ReactionEffort): Promise<Row[]> {
   const few = Math.ceil(effort.parcel / 5)
-  const [two, floorOfTwo, shell, many, floorOfMany] = (await race(effort, [
+  const [two, floorOfTwo, nodeOfTwo, shell, many, floorOfMany] = (await race(effort, [
     { reactor: daemon, addresses: 2 },
     { reactor: floor, addresses: 2 },
+    { reactor: nodeFloor, addresses: 2 },
     { reactor: shellOnAddresses, addresses: 2, parcel: few },
     { reactor: daemon, addresses: 3_000, parcel: 2 * few },
     { reactor: floor, addresses: 3_000, parcel: 2 * few },
-  ])) as [Spread, Spread, Spread, Spread, Spread]
+  ])) as [Spread, Spread, Spread, Spread, Spread, Spread]
   // Slower than the leak of a fight's bucket (src/contention.ts), so that this counts as none.
   const healed = { kind: 'rule', address: '172.16.16.5', pauseMs: 200 } as const
   const [back, floorBack, shellBack] = (await race(
@@ -74,6 +75,7 @@ export async function reactions(effort: ReactionEffort): Promise<Row[]> {
       ...{ ...row, what: 'address → rule, 2 addresses', ours: two, goal: { ratio: 1.5, ratio99: 3 } },
       yardsticks: [
         { name: 'C floor', spread: floorOfTwo },
+        { name: 'the same in Node', spread: nodeOfTwo },
         { name: 'ip monitor, ip -batch in a shell', spread: shell },
       ],
     },

@@ -28,10 +28,17 @@ export const ruleBeforehand =
   (namespace) =>
     namespace.batch([`rule add priority 20001 from ${address} lookup 20001 protocol 213`])
 /** A program in C that sends the daemon's messages at once, whatever the kernel has. */
-export const floor: Reactor = async (namespace) => {
-  const index = (await namespace.ip('-o link show eth1')).split(':')[0]!
-  return startYardstick(namespace, native('floor'), [index, '20001'])
+export const floor: Reactor = async (namespace) =>
+  startYardstick(namespace, native('floor'), [await eth1Of(namespace), '20001'])
+
+/** The same in JavaScript, over the daemon's own sockets and codecs: what Node takes by itself. */
+export const nodeFloor: Reactor = async (namespace) => {
+  const file = fileURLToPath(new URL('node-floor.ts', import.meta.url))
+  return startYardstick(namespace, process.execPath, [file, await eth1Of(namespace), '20001'])
 }
+
+const eth1Of = async (namespace: Namespace): Promise<string> =>
+  (await namespace.ip('-o link show eth1')).split(':')[0] as string
 
 /** Starts a yardstick that says "ready" on its stdout. */
 async function startYardstick(namespace: Namespace, file: string, args: readonly string[]): Promise<ChildProcess> {
