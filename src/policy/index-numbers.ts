@@ -78,10 +78,13 @@ export function bucketAt({ priorityBase }: Numbers, family: Family, key: string)
   return { addresses: first, exit: first + 1 }
 }
 
-/** An ENI's numbers: the lookup of main, that of its own table, the way out. */
-export function eniAt({ priorityBase }: Numbers, slot: number) {
-  const first = priorityBase + firstEni + perEni * slot
-  return { main: first, table: first + 1, exit: first + 2 }
+/**
+ * An ENI's numbers: where its addresses enter, the lookup of main, that of its own table, the way out. Without link groups
+ * there is no lookup of main to enter at, and the kernel follows a goto to a rule of exactly that priority alone.
+ */
+export function eniAt({ priorityBase, linkGroup }: Numbers, slot: number) {
+  const main = priorityBase + firstEni + perEni * slot
+  return { entry: linkGroup === 0 ? main + 1 : main, main, table: main + 1, exit: main + 2 }
 }
 
 export const barrierAt = ({ priorityBase }: Numbers): number => priorityBase + barrier

@@ -33,7 +33,7 @@ export function indexedRules(
   const items = terrain.over(
     holdings.map((holding) => ({
       ...{ link: holding.link, sources: holding.sources },
-      entry: eniAt(numbers, slotOf(holding)).main,
+      entry: eniAt(numbers, slotOf(holding)).entry,
     })),
   )
   if (!items) {

@@ -14,6 +14,7 @@ import { settings, snapshot } from '../../support/snapshot.ts'
 const numRuns = Number(process.env.LAW_RUNS ?? 60)
 const given = settings()
 const { numbers } = given
+const anyNumbers = fc.constantFrom(numbers, { ...numbers, linkGroup: 0 })
 
 /** Addresses lie close together, far apart, in rows, and anywhere: of each kind the number that is drawn. */
 const draw = {
@@ -86,7 +87,7 @@ const hostAndNext = host.chain(({ family, holdings }) =>
 const listOf = (wanted: readonly WantedRule[]): RuleList =>
   wanted.map(({ rule }) => rule).sort((a, b) => a.priority - b.priority)
 
-const rulesOf = (holdings: readonly Holding[]): RuleList => listOf(wantedRules(holdings, numbers))
+const rulesOf = (holdings: readonly Holding[], by = numbers): RuleList => listOf(wantedRules(holdings, by))
 
 const changesBetween = (rules: RuleList, wanted: readonly WantedRule[]) =>
   diff({ ...snapshot(''), rules }, { ...nothingDesired, active: true, rules: wanted }, given)
@@ -116,9 +117,9 @@ describe('the index', () => {
     timeout: 120_000,
   }, () => {
     fc.assert(
-      fc.property(host, fc.array(addressOf(4), { maxLength: 20 }), ({ holdings }, foreign) => {
-        const index = rulesOf(holdings)
-        const plain = listOf(plainRules(holdings, numbers))
+      fc.property(host, fc.array(addressOf(4), { maxLength: 20 }), anyNumbers, ({ holdings }, foreign, by) => {
+        const index = rulesOf(holdings, by)
+        const plain = listOf(plainRules(holdings, by))
         for (const source of sourcesOf(holdings, foreign)) {
           for (const packet of [{ source }, { source, oif: 'eth1' }]) {
             expect(walk(index, packet).tables, `${source}`).toEqual(walk(plain, packet).tables)
@@ -150,8 +151,8 @@ describe('the index', () => {
     timeout: 120_000,
   }, () => {
     fc.assert(
-      fc.property(host, ({ holdings }) => {
-        const rules = rulesOf(holdings)
+      fc.property(host, anyNumbers, ({ holdings }, by) => {
+        const rules = rulesOf(holdings, by)
         expect(new Set(rules.map(selectorKey)).size).toBe(rules.length)
         expect(rules.filter((rule) => !isOurRule(given, rule))).toEqual([])
         expect(
