@@ -2,7 +2,9 @@ import koffi from 'koffi'
 import * as libc from '../../../src/netlink/libc.ts'
 import type { Packet } from '../../../src/policy/fib/packet.ts'
 import { type Family, parseAddress } from '../../../src/state/ip.ts'
+import { parseFrame } from './frames.ts'
 
+const IPPROTO_UDP = 17
 const SOCK_STREAM = 1
 /** linux/socket.h, netinet/in.h, linux/if_packet.h */
 const AF = { 4: 2, 6: 10 } as const
@@ -85,9 +87,9 @@ export class Tap {
   readonly #buffer = Buffer.alloc(2048)
   readonly #from = Buffer.alloc(LINK_ADDRESS_BYTES)
 
-  /** The frames with this payload that have left since the last call. */
+  /** The UDP datagrams with this payload that have left since the last call; an ICMP error that quotes one is none. */
   take(payload: Buffer): Frame[] {
-    return this.drain().filter(({ bytes }) => bytes.includes(payload))
+    return this.drain().filter(({ bytes }) => parseFrame(bytes)?.ipProtocol === IPPROTO_UDP && bytes.includes(payload))
   }
 
   /** All frames that have left since the last call. */
