@@ -34,8 +34,11 @@ export interface DaemonOptions {
   /** Is called at least every `longestSilence` ms as long as passes succeed and events of the kernel are heard. */
   readonly onAlive?: () => void
   readonly longestSilence?: number
-  /** Is called when nothing is to be expected for a while: after the start, and after looks that find nothing. */
-  readonly onQuiet?: () => void
+  /**
+   * Is called when nothing is to be expected for a while: after the start, and after looks at intervals that find nothing.
+   * Tells whether memory was given back.
+   */
+  readonly onQuiet?: () => boolean
   /** What tells of the metadata; without it, the metadata is off. */
   readonly informant?: (onFailure: (reason: MetadataError) => void) => Informant
 }
@@ -48,7 +51,7 @@ export class Daemon {
   readonly #onNews: () => void
   readonly #onAlive: (() => void) | undefined
   readonly #longestSilence: number | undefined
-  readonly #onQuiet: () => void
+  readonly #onQuiet: () => boolean
   readonly #audit: Audit
   readonly #contention = new Contention()
   readonly #health: Health
@@ -87,7 +90,7 @@ export class Daemon {
     this.#onNews = options.onNews ?? (() => {})
     this.#onAlive = options.onAlive
     this.#longestSilence = options.longestSilence
-    this.#onQuiet = options.onQuiet ?? (() => {})
+    this.#onQuiet = options.onQuiet ?? (() => false)
     this.#audit = new Audit(options.log)
     this.#health = new Health({
       kernel: options.kernel,
@@ -307,6 +310,9 @@ export class Daemon {
     }
     this.#see(snapshot, desired)
     this.#proveAlive()
+    if (this.#cause === 'interval' && outcome.verified && !last) {
+      this.#rest()
+    }
   }
 
   #record(outcome: PassOutcome, times: Pick<Circumstances, 'durationUs' | 'now'>): void {
@@ -342,8 +348,13 @@ export class Daemon {
 
   /** What a look needs of the memory that was given back, it has again before the next event. */
   #rest(): void {
-    this.#onQuiet()
-    this.#warm()
+    try {
+      if (this.#onQuiet()) {
+        this.#warm()
+      }
+    } catch (error) {
+      this.#log.debug({ event: 'memory', err: error }, `memory was not given back: ${String(error)}`)
+    }
   }
 
   #warm(): void {

@@ -70,6 +70,26 @@ describe('the daemon', () => {
     expect(entries.at(-1)).toMatchObject({ event: 'ready' })
   })
 
+  test('is told of quiet after the start and at looks at intervals that find nothing, and outlives what is done then', () => {
+    const onQuiet = vi.fn((): boolean => {
+      throw new Error('no memory to spare')
+    })
+    const kernel = new FakeKernel(host + eth1)
+    const { log, messages } = memoryLog()
+    new Daemon({ kernel, config: configOf(''), log, version: '0', onQuiet }).start()
+    expect(onQuiet).not.toHaveBeenCalled()
+    pass(30_000)
+    expect(onQuiet).toHaveBeenCalledTimes(1)
+    pass(60_000)
+    expect(onQuiet).toHaveBeenCalledTimes(2)
+    kernel.take(sourceRule, true)
+    pass(60_000)
+    expect(onQuiet).toHaveBeenCalledTimes(2)
+    expect(messages('failed')).toEqual([])
+    pass(60_000)
+    expect(onQuiet).toHaveBeenCalledTimes(3)
+  })
+
   test('with one ENI it changes nothing, and says so', () => {
     const { kernel, daemon, messages } = running(host)
     expect(kernel.batches).toEqual([])
