@@ -1,5 +1,5 @@
-import koffi from 'koffi'
 import { errnoName } from '../netlink/errors.ts'
+import * as libc from '../netlink/libc.ts'
 
 const AF_UNIX = 1
 const SOCK_STREAM_CLOEXEC = 1 | 0o2000000
@@ -14,23 +14,18 @@ const backlog = 64
  * kernel's reason
  */
 export function listenAt(path: string): number {
-  const libc = koffi.load(null)
-  const socket = libc.func('int socket(int domain, int type, int protocol)')
-  const bind = libc.func('int bind(int fd, void *address, unsigned int length)')
-  const listen = libc.func('int listen(int fd, int backlog)')
-  const close = libc.func('int close(int fd)')
   const check = (operation: string, result: number): number => {
     if (result >= 0) return result
-    throw new Error(`${operation} ${path}: ${errnoName(koffi.errno())}`)
+    throw new Error(`${operation} ${path}: ${errnoName(libc.errno())}`)
   }
   const address = unixAddress(path)
-  const fd = check('socket for', socket(AF_UNIX, SOCK_STREAM_CLOEXEC, 0))
+  const fd = check('socket for', libc.socket(AF_UNIX, SOCK_STREAM_CLOEXEC, 0))
   try {
-    check('bind', bind(fd, address, ADDRESS_BYTES))
-    check('listen at', listen(fd, backlog))
+    check('bind', libc.bind(fd, address, ADDRESS_BYTES))
+    check('listen at', libc.listen(fd, backlog))
     return fd
   } catch (error) {
-    close(fd)
+    libc.close(fd)
     throw error
   }
 }

@@ -1,3 +1,4 @@
+import { placeIn } from '../state/halving.ts'
 import { type Rule, ruleKey } from '../state/rule.ts'
 
 /** The rules of one family, once read, followed by the kernel's announcements; in the order in which they are asked. */
@@ -36,7 +37,8 @@ export class KeptRules {
       return
     }
     const items = [...this.#items]
-    items.splice(endOfPriority(items, rule.priority), 0, rule)
+    const behind = placeIn(items, ({ priority }) => priority <= rule.priority)
+    items.splice(behind, 0, rule)
     this.#items = items
     this.#remember(rule)
   }
@@ -56,16 +58,4 @@ export class KeptRules {
     const key = ruleKey(rule)
     this.#byKey.set(key, [...(this.#byKey.get(key) ?? []), rule])
   }
-}
-
-/** The place of the first rule with a greater priority number, by halving. */
-function endOfPriority(items: readonly Rule[], priority: number): number {
-  let low = 0
-  let high = items.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((items[middle] as Rule).priority <= priority) low = middle + 1
-    else high = middle
-  }
-  return low
 }

@@ -21,14 +21,15 @@ const SIZE_AT = { INFO: 80, ENTRIES: 32 } as const
  */
 export function legacyMarkUses(): MarkUse[] {
   return families.flatMap((family) =>
-    tablesOf(family).flatMap((table) => {
+    legacyTables(family).flatMap((table) => {
       const bits = bitsOfTable(entriesOf(table, family), family)
       return bits === 0 ? [] : [{ where: `iptables-legacy: ip${family === 6 ? '6' : ''} ${table}`, bits }]
     }),
   )
 }
 
-function tablesOf(family: Family): string[] {
+/** Names of the tables that somebody has used; none where they can't be read. */
+export function legacyTables(family: Family): string[] {
   try {
     return readFileSync(`/proc/self/net/ip${family === 6 ? '6' : ''}_tables_names`, 'latin1')
       .split('\n')

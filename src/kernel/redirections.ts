@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { NetlinkError } from '../netlink/errors.ts'
 import {
   decodeChain,
@@ -11,7 +10,9 @@ import {
 import { NFT_HEADER, NFT_MSG } from '../netlink/nftables.ts'
 import { RequestSocket } from '../netlink/request.ts'
 import { NETLINK_PROTOCOL, NetlinkSocket } from '../netlink/socket.ts'
+import { families } from '../state/ip.ts'
 import type { NftRuleset, NftSight, SetElement } from '../state/netfilter.ts'
+import { legacyTables } from './legacy-tables.ts'
 
 /** Reads nftables' rules, those of iptables-nft included, for people who ask. */
 export class Redirections {
@@ -64,13 +65,6 @@ const unreadable = ({ code }: NetlinkError): string[] =>
 
 /** The tables of iptables-legacy are there from the moment that somebody uses them; their rules are not read. */
 function legacy(): string[] {
-  const hasNat = ['ip_tables_names', 'ip6_tables_names'].some((file) => {
-    try {
-      return readFileSync(`/proc/net/${file}`, 'utf8').split('\n').includes('nat')
-    } catch {
-      // Not loaded, or not for this user to read.
-      return false
-    }
-  })
+  const hasNat = families.some((family) => legacyTables(family).includes('nat'))
   return hasNat ? ['iptables-legacy has a nat table here, whose rules are not read'] : []
 }

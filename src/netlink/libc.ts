@@ -10,6 +10,7 @@ export const socket: (domain: number, type: number, protocol: number) => number 
 export const bind: (fd: number, address: Buffer, length: number) => number = libc.func(
   'int bind(int fd, void *address, unsigned int length)',
 )
+export const listen: (fd: number, backlog: number) => number = libc.func('int listen(int fd, int backlog)')
 export const getsockname: (fd: number, address: Buffer, length: Buffer) => number = libc.func(
   'int getsockname(int fd, void *address, void *length)',
 )

@@ -1,3 +1,4 @@
+import { ipCommand } from '../state/ip.ts'
 import { linkWord } from '../state/link.ts'
 import { formatRoute, type Route, routeKey } from '../state/route.ts'
 import { formatRule, type Rule } from '../state/rule.ts'
@@ -30,7 +31,7 @@ function foreignRules(snapshot: Snapshot, settings: Settings): Conflict[] {
   return snapshot.rules
     .filter((rule) => concerns(rule, settings) && !isOurRule(settings, rule))
     .map((rule) => ({
-      object: `ip ${rule.family === 6 ? '-6 ' : ''}rule ${formatRule(rule)}`,
+      object: `${ipCommand(rule)} rule ${formatRule(rule)}`,
       problem: 'a rule of another program that has a priority or asks a table of ours; it is left alone',
       remedy: `give it a priority outside ${settings.numbers.priorityBase}-${settings.numbers.priorityBase + 999}, or set routing.priority-base`,
     }))
@@ -44,7 +45,7 @@ function foreignRoutes(snapshot: Snapshot, desired: Desired, settings: Settings)
   const foreign = (route: Route) =>
     inTableBand(settings.numbers, route.table) && !isOurRoute(settings, route) && !replaced.has(routeKey(route))
   return snapshot.routes.filter(foreign).map((route) => ({
-    object: `ip ${route.family === 6 ? '-6 ' : ''}route ${formatRoute(route, linkNamer(snapshot))}`,
+    object: `${ipCommand(route)} route ${formatRoute(route, linkNamer(snapshot))}`,
     problem: 'a route of another program inside our band of tables; it is left alone',
     remedy: 'move it to a table of its own, or set routing.table-base',
   }))

@@ -1,5 +1,6 @@
 import type { Change } from '../state/change.ts'
 import { formatChange } from '../state/change.ts'
+import { ipCommand } from '../state/ip.ts'
 import { linkNamer, type Snapshot } from '../state/snapshot.ts'
 import { conflicts } from './conflicts.ts'
 import type { Desired } from './desired.ts'
@@ -104,7 +105,7 @@ export const noGateway = (name: string, family: 4 | 6): Problem => ({
   severity: 'error',
   interface: name,
   problem: `no IPv${family} router is known for ${name}: replies beyond its own subnets can't leave by it`,
-  remedy: `add a default route through it, for instance: ip ${family === 6 ? '-6 ' : ''}route add default via ROUTER dev ${name} metric 20000`,
+  remedy: `add a default route through it, for instance: ${ipCommand({ family })} route add default via ROUTER dev ${name} metric 20000`,
 })
 
 const explainRefusal = ({ change, code, message }: Refusal, name: (index: number) => string): Problem => ({

@@ -1,3 +1,4 @@
+import { ipCommand } from '../state/ip.ts'
 import { linkWord } from '../state/link.ts'
 import { bitsOf, deposit, gather, hex, type MarkingSight, type MarkTable, type MarkUse } from '../state/marking.ts'
 import { table } from '../state/route.ts'
@@ -196,7 +197,7 @@ function legacyBits(snapshot: Snapshot, mask: number, settings: Settings): Refus
 const visibleUses = (snapshot: Snapshot, settings: Settings): MarkUse[] => [
   ...snapshot.rules
     .filter((rule) => markBits(rule) !== 0 && !isOurRule(settings, rule))
-    .map((rule) => ({ where: `ip ${rule.family === 6 ? '-6 ' : ''}rule ${formatRule(rule)}`, bits: markBits(rule) })),
+    .map((rule) => ({ where: `${ipCommand(rule)} rule ${formatRule(rule)}`, bits: markBits(rule) })),
   ...(snapshot.marking?.uses ?? []),
 ]
 

@@ -1,3 +1,4 @@
+import { placeIn } from '../state/halving.ts'
 import type { Family } from '../state/ip.ts'
 import type { Prefix } from '../state/prefix.ts'
 import type { Block } from './cover.ts'
@@ -133,20 +134,12 @@ class Search {
 /** Does the block hold addresses that differ in the digit at `depth`? */
 const isWide = ({ prefix }: Block, depth: number): boolean => prefix.length < digitBits * (depth + 1)
 
-/** The index behind the items from `start` on that have one digit at `depth`, by halving; a wide block is alone. */
+/** The index behind the items from `start` on that have one digit at `depth`; a wide block is alone. */
 function endOfRun(items: readonly Item[], start: number, depth: number): number {
   const { block } = items[start] as Item
-  if (isWide(block, depth)) {
-    return start + 1
-  }
-  let low = start + 1
-  let high = items.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((items[middle] as Item).block.digits[depth] === block.digits[depth]) low = middle + 1
-    else high = middle
-  }
-  return low
+  return isWide(block, depth)
+    ? start + 1
+    : placeIn(items, (item) => item.block.digits[depth] === block.digits[depth], start + 1)
 }
 
 function commonDigits(a: Block, b: Block): string {

@@ -1,3 +1,4 @@
+import { placeIn } from '../state/halving.ts'
 import type { Prefix } from '../state/prefix.ts'
 import { ascending, type Block, blockOf, cover, holds, joined } from './cover.ts'
 import type { Item } from './index-rules.ts'
@@ -95,14 +96,6 @@ const joinable = (items: readonly Item[], at: number): boolean => {
   return lower !== undefined && upper?.link === lower.link && joined(lower.block, upper.block) !== undefined
 }
 
-/** The place of the first item that does not come before the block, by halving. */
-function placeOf(items: readonly Item[], block: Block): number {
-  let low = 0
-  let high = items.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (ascending((items[middle] as Item).block, block) < 0) low = middle + 1
-    else high = middle
-  }
-  return low
-}
+/** The place of the first item that does not come before the block. */
+const placeOf = (items: readonly Item[], block: Block): number =>
+  placeIn(items, (item) => ascending(item.block, block) < 0)

@@ -1,3 +1,4 @@
+import { ipCommand } from '../state/ip.ts'
 import type { Link } from '../state/link.ts'
 import { formatRule, type Rule } from '../state/rule.ts'
 import type { Eni } from './enis.ts'
@@ -46,7 +47,7 @@ export function transitEnis(
 /** Nobody asks a table for what comes in by one link, unless it is to be forwarded. */
 function ruleFor({ name }: Link, rules: readonly Rule[], settings: Settings): string | undefined {
   const rule = rules.find((candidate) => candidate.iif === name && !isOurRule(settings, candidate))
-  return rule && `forwarding is on, and ip ${rule.family === 6 ? '-6 ' : ''}rule ${formatRule(rule)}`
+  return rule && `forwarding is on, and ${ipCommand(rule)} rule ${formatRule(rule)}`
 }
 
 /** Where everything that is up is an ENI or a tunnel, and there are two to forward between, forwarding is for others. */

@@ -1,4 +1,5 @@
 import { type Address, addressKey, formatLinkAddress } from './address.ts'
+import { ipCommand } from './ip.ts'
 import { type Link, linkWord } from './link.ts'
 import { type MarkTable, markTableKey, markTableName, markTableText } from './marking.ts'
 import { formatRoute, type Route, routeIdentity } from './route.ts'
@@ -65,10 +66,10 @@ export const changeKey = (change: Change): string => `${change.op} ${objectKey(c
 export function formatChange(change: Change, linkName: (index: number) => string): string {
   switch (change.kind) {
     case 'rule':
-      return `ip ${family(change.rule)}rule ${change.op === 'add' ? 'add' : 'del'} ${formatRule(change.rule)}`
+      return `${ipCommand(change.rule)} rule ${change.op === 'add' ? 'add' : 'del'} ${formatRule(change.rule)}`
     case 'route': {
       const op = change.op === 'delete' ? 'del' : change.op
-      return `ip ${family(change.route)}route ${op} ${formatRoute(change.route, linkName)}`
+      return `${ipCommand(change.route)} route ${op} ${formatRoute(change.route, linkName)}`
     }
     case 'link':
       return `ip link set dev ${linkWord(change.link.name)} group ${change.group}`
@@ -95,5 +96,3 @@ export const actionOf = ({ op }: Change): 'add' | 'replace' | 'delete' =>
 
 /** Does the change take something away (`- ` in a plan), or put something there (`+ `)? */
 export const takesAway = (change: Change): boolean => change.op === 'delete' || change.op === 'reset'
-
-const family = ({ family }: { family: 4 | 6 }): string => (family === 6 ? '-6 ' : '')

@@ -9,6 +9,9 @@ export const addressBits = (family: Family): 32 | 128 => (family === 4 ? 32 : 12
 /** The family of an address in text form, told by the colon that every IPv6 address has. */
 export const familyOf = (address: string): Family => (address.includes(':') ? 6 : 4)
 
+/** The program, and how it is told the family: `ip rule …`, `ip -6 route …`. */
+export const ipCommand = ({ family }: { readonly family: Family }): string => (family === 6 ? 'ip -6' : 'ip')
+
 /**
  * Bytes in network order (4 or 16) of an address in text form, or undefined where the text is no address.
  * IPv4 is strict dotted decimal (leading zeros are refused: some programs read them as octal); IPv6 is RFC 4291 text,

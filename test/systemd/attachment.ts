@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { expect, onTestFinished } from 'vitest'
 import { bare } from '../../src/lab/addressing.ts'
 import { monotonicMs } from '../../src/lab/agent.ts'
@@ -128,6 +129,22 @@ export class Attachment {
     return changes
       .map(({ ENI_ROUTED_COMMAND }) => ENI_ROUTED_COMMAND!)
       .filter((c) => /^ip (address|link set \S+ \S+ up)/.test(c))
+  }
+
+  /**
+   * After somebody else has taken the ENI up, since `cursor`: the unit cedes it, and neither that nor a restart of `service`
+   * or of the unit leads to another address than `address`, or to a change by the unit.
+   */
+  async expectCeded(eni: Eni, address: string, service: string, cursor: string): Promise<void> {
+    await this.told({ ENI_ROUTED_EVENT: 'ceded', ENI_ROUTED_INTERFACE: eni.name }, cursor)
+    await this.expectAnswer(eni)
+    await this.restart(service)
+    await this.expectAnswer(eni)
+    await this.restart()
+    await this.expectAnswer(eni)
+    await setTimeout(500)
+    expect(await this.addresses(eni.name)).toEqual([address])
+    expect(await this.handled(eni.name, cursor)).toEqual([])
   }
 
   /** Waits until the unit has told something of a link in the journal. */

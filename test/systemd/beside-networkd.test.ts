@@ -120,15 +120,7 @@ describe.skipIf(noGuests())('an ENI that the unit looks after', () => {
     const cursor = await machine.journal.cursor()
     await attachment.dhcp()
     await match(attachment, { [`${folder}/10-eth5.network`]: `[Match]\nName=eth5\n${dhcp}` })
-    await attachment.told({ ENI_ROUTED_EVENT: 'ceded', ENI_ROUTED_INTERFACE: 'eth5' }, cursor)
-    await attachment.expectAnswer(eni)
-    await attachment.restart(networkd)
-    await attachment.expectAnswer(eni)
-    await attachment.restart()
-    await attachment.expectAnswer(eni)
-    await setTimeout(500)
-    expect(await attachment.addresses('eth5')).toEqual(['172.31.0.50/20'])
-    expect(await attachment.handled('eth5', cursor)).toEqual([])
+    await attachment.expectCeded(eni, '172.31.0.50/20', networkd, cursor)
   })
 
   test('is left to networkd with another address than the metadata lists', async ({ attachment }) => {

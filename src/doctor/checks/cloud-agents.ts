@@ -1,3 +1,4 @@
+import { ipCommand } from '../../state/ip.ts'
 import { formatRule } from '../../state/rule.ts'
 import type { Check, Evidence } from '../evidence.ts'
 import { enabledBy, enabledGlobs, type Files, linesLike, pathsLike } from '../files.ts'
@@ -50,7 +51,7 @@ const rulesOf = (agent: NonNullable<ReturnType<typeof agentOf>>, kernel: Evidenc
   (kernel?.all.rules ?? [])
     .filter((rule) => agentOf(rule) === agent)
     .slice(0, 2)
-    .map((rule) => `ip ${rule.family === 6 ? '-6 ' : ''}rule ${formatRule(rule)}`)
+    .map((rule) => `${ipCommand(rule)} rule ${formatRule(rule)}`)
 
 function nmCloudSetup({ files, kernel }: Evidence): Finding[] {
   const enabled = nmUnits.flatMap((unit) => enabledBy(files, unit))

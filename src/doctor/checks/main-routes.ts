@@ -1,4 +1,5 @@
 import { enumerate } from '../../policy/enumerate.ts'
+import { ipCommand } from '../../state/ip.ts'
 import { contains, formatPrefix, isHostPrefix } from '../../state/prefix.ts'
 import { formatRoute, type Route, table } from '../../state/route.ts'
 import { linkNamer } from '../../state/snapshot.ts'
@@ -46,13 +47,12 @@ function equalDefaults(kernel: KernelState): Finding[] {
         ).size > 1,
     )
     .map((alike): Finding => {
-      const { family, metric } = alike[0] as Route
-      const six = family === 6 ? '-6 ' : ''
+      const { metric } = alike[0] as Route
       return {
         severity: 'warning',
         id: 'equal-defaults',
         what: `main has default routes through several interfaces with one metric (${metric}): which of them programs without an address of their own use is left to chance`,
-        evidence: alike.map((route) => `ip ${six}route ${formatRoute(route, linkNamer(all))}`),
+        evidence: alike.map((route) => `${ipCommand(route)} route ${formatRoute(route, linkNamer(all))}`),
         cure: `give each interface a metric of its own where its addresses are configured (RouteMetric=, route-metric:, ipv4.route-metric); now: ${apart(alike, linkNamer(all))}`,
       }
     })
@@ -61,7 +61,7 @@ function equalDefaults(kernel: KernelState): Finding[] {
 /** The commands that give every way but the first a metric of its own. */
 function apart(alike: readonly Route[], name: (index: number) => string): string {
   const { family, metric } = alike[0] as Route
-  const ip = family === 6 ? 'ip -6 route' : 'ip route'
+  const ip = `${ipCommand({ family })} route`
   const commands = alike
     .flatMap((route) => route.nexthops)
     .map(
@@ -84,7 +84,7 @@ const strangeRouters = (kernel: KernelState): Finding[] =>
       )
       .map((route): Finding => {
         const { name } = plan.eni.link
-        const ip = route.family === 6 ? 'ip -6 route' : 'ip route'
+        const ip = `${ipCommand(route)} route`
         const text = formatRoute(route, linkNamer(kernel.all))
         return {
           severity: 'warning',
@@ -129,7 +129,7 @@ function overlaps(kernel: KernelState): Finding[] {
       severity: 'warning',
       id: 'overlapping-network',
       what: `a network behind ${name(route.nexthops[0]?.oif ?? 0)} holds the subnet ${formatPrefix(own.onLink)} of ${own.name}: hosts of the VPC are looked for there`,
-      evidence: [`ip ${route.family === 6 ? '-6 ' : ''}route ${formatRoute(route, name)}`],
+      evidence: [`${ipCommand(route)} route ${formatRoute(route, name)}`],
       cure: 'give that network other addresses; Docker takes them from default-address-pools in /etc/docker/daemon.json',
     }))
 }

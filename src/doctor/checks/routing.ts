@@ -3,6 +3,7 @@ import { idlePatterns } from '../../policy/enis.ts'
 import { noGateway, wrongWays } from '../../policy/health.ts'
 import type { WrongOutcome } from '../../policy/outcome.ts'
 import type { Address } from '../../state/address.ts'
+import { ipCommand } from '../../state/ip.ts'
 import { linkNamer } from '../../state/snapshot.ts'
 import type { Check, Evidence, KernelState } from '../evidence.ts'
 import type { Finding } from '../finding.ts'
@@ -55,7 +56,7 @@ const sharedAddresses = (addresses: readonly Address[]): Set<string> =>
 const asked = (outcomes: readonly WrongOutcome[]): string[] =>
   outcomes
     .slice(0, 2)
-    .map(({ question }) => `${ip(question)} route get ${question.destination} from ${question.source}`)
+    .map(({ question }) => `${ipCommand(question)} route get ${question.destination} from ${question.source}`)
 
 /** Ways that are wrong for want of our rules and tables alone, while no daemon runs. */
 export const wantOfShape = ({ assessment, outcomes }: KernelState): string[] =>
@@ -100,5 +101,3 @@ const patterns = ({ all }: KernelState, settings: Evidence['settings']): Finding
     evidence: [`links: ${all.links.map(({ name }) => name).join(', ')}`],
     cure: 'correct the pattern in /etc/eni-routed/config.toml, or leave it if the interface is yet to be attached',
   }))
-
-const ip = ({ family }: { family: 4 | 6 }): string => (family === 6 ? 'ip -6' : 'ip')

@@ -1,7 +1,7 @@
 import { enumerate } from '../../policy/enumerate.ts'
 import { networkPlugin } from '../../policy/hands-off.ts'
 import { isOurRule } from '../../policy/ownership.ts'
-import { families } from '../../state/ip.ts'
+import { families, ipCommand } from '../../state/ip.ts'
 import { contains, formatPrefix, isHostPrefix } from '../../state/prefix.ts'
 import { formatRoute, table, tableName } from '../../state/route.ts'
 import { formatRule, type Rule, ruleMeaning } from '../../state/rule.ts'
@@ -74,8 +74,8 @@ function strangers(foreign: readonly Rule[], kernel: KernelState): Finding[] {
         severity: 'warning',
         id: 'rule-without-address',
         what: `a rule is for ${address}, which no interface has${meant ? `; ${meant} may be meant` : ''}: it never matches a packet of this host`,
-        evidence: [`${ip(rule)} rule ${formatRule(rule)}`],
-        cure: `${ip(rule)} rule del ${formatRule(rule)}`,
+        evidence: [`${ipCommand(rule)} rule ${formatRule(rule)}`],
+        cure: `${ipCommand(rule)} rule del ${formatRule(rule)}`,
       }
     })
 }
@@ -113,8 +113,8 @@ const futile = (foreign: readonly Rule[], kernel: KernelState, files: Files): Fi
             severity: 'warning',
             id: 'rule-futile',
             what,
-            evidence: [`${ip(rule)} rule ${formatRule(rule)}`],
-            cure: `${ip(rule)} rule del ${formatRule(rule)}`,
+            evidence: [`${ipCommand(rule)} rule ${formatRule(rule)}`],
+            cure: `${ipCommand(rule)} rule del ${formatRule(rule)}`,
           },
         ]
   })
@@ -163,8 +163,8 @@ function doubles(foreign: readonly Rule[]): Finding[] {
         what: same
           ? 'two rules do the same; whoever takes one away will think that it is gone'
           : `two rules send the same packets to different tables: table ${rule.table} gets only what table ${before.table} has no route for`,
-        evidence: [before, rule].map((twin) => `${ip(twin)} rule ${formatRule(twin)}`),
-        cure: `${ip(rule)} rule del ${formatRule(rule)}`,
+        evidence: [before, rule].map((twin) => `${ipCommand(twin)} rule ${formatRule(twin)}`),
+        cure: `${ipCommand(rule)} rule del ${formatRule(rule)}`,
       },
     ]
   })
@@ -189,8 +189,8 @@ function besideOurs(foreign: readonly Rule[], kernel: KernelState, settings: Evi
         what: behind
           ? `a rule of somebody else${prefix} repeats those of the daemon for ${addresses} and is never asked; when they are gone, it decides`
           : `a rule of somebody else${prefix} is asked before those of the daemon for ${addresses}, and decides in their place`,
-        evidence: [`${ip(rule)} rule ${formatRule(rule)}`],
-        cure: `${ip(rule)} rule del ${formatRule(rule)}`,
+        evidence: [`${ipCommand(rule)} rule ${formatRule(rule)}`],
+        cure: `${ipCommand(rule)} rule del ${formatRule(rule)}`,
       }
     })
 }
@@ -213,12 +213,13 @@ function partial(foreign: readonly Rule[], kernel: KernelState, settings: Eviden
               severity: 'warning',
               id: 'rule-partial',
               what: `a rule sends some packets of every address through ${name(oif)}: those of other interfaces' addresses are dropped there`,
-              evidence: [`${ip(rule)} rule ${formatRule(rule)}`, `${ip(way)} route ${formatRoute(way, name)}`],
-              cure: `add "from ADDRESS" of ${name(oif)} to that rule, or: ${ip(rule)} rule del ${formatRule(rule)}`,
+              evidence: [
+                `${ipCommand(rule)} rule ${formatRule(rule)}`,
+                `${ipCommand(way)} route ${formatRoute(way, name)}`,
+              ],
+              cure: `add "from ADDRESS" of ${name(oif)} to that rule, or: ${ipCommand(rule)} rule del ${formatRule(rule)}`,
             } as const,
           ]
         : []
     })
 }
-
-const ip = ({ family }: { family: 4 | 6 }): string => (family === 6 ? 'ip -6' : 'ip')

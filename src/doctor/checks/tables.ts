@@ -1,6 +1,7 @@
 import type { EniPlan } from '../../policy/desired.ts'
 import { isOurRule } from '../../policy/ownership.ts'
 import type { Settings } from '../../policy/settings.ts'
+import { ipCommand } from '../../state/ip.ts'
 import { contains, formatPrefix, isHostPrefix, type Prefix } from '../../state/prefix.ts'
 import { formatRoute, type Route } from '../../state/route.ts'
 import { formatRule, type Rule } from '../../state/rule.ts'
@@ -72,7 +73,7 @@ const empty = (it: Case): Finding => ({
   id: 'table-empty',
   what: `a rule sends packets from ${it.address} to table ${it.rule.table}, which is empty: they take ${it.ours ? "the daemon's way" : "main's default"}`,
   evidence: [ruleText(it)],
-  cure: `${adding(it, `default via ${routerOf(it.kernel, it.eni, it.rule.family)}`)}, or: ${deleting(it)}`,
+  cure: `${addingDefault(it)}, or: ${deleting(it)}`,
 })
 
 function wrongInterface(it: Case): Finding | undefined {
@@ -88,7 +89,7 @@ function wrongInterface(it: Case): Finding | undefined {
         id: 'table-wrong-interface',
         what: `table ${it.rule.table} sends packets from ${it.address}, an address of ${name}, through another interface`,
         evidence: [ruleText(it), ...wrong.map((route) => routeText(it, route))],
-        cure: `${adding(it, `default via ${routerOf(it.kernel, it.eni, it.rule.family)}`).replace(' add ', ' replace ')}, or: ${deleting(it)}`,
+        cure: `${replacingDefault(it)}, or: ${deleting(it)}`,
       }
 }
 
@@ -102,7 +103,7 @@ function withoutDefault(it: Case): Finding | undefined {
         id: 'table-without-default',
         what: `table ${it.rule.table}, which packets from ${it.address} are sent to, has no default route: beyond its subnets they take ${it.ours ? "the daemon's way" : "main's"}`,
         evidence: [ruleText(it), ...it.routes.slice(0, 3).map((route) => routeText(it, route))],
-        cure: `${adding(it, `default via ${routerOf(it.kernel, it.eni, it.rule.family)}`)}, or: ${deleting(it)}`,
+        cure: `${addingDefault(it)}, or: ${deleting(it)}`,
       }
 }
 
@@ -118,7 +119,7 @@ function strangeRouter(it: Case): Finding | undefined {
       id: 'router-outside',
       what: `the router of table ${it.rule.table}, which packets from ${it.address} are sent to, is in no subnet of ${it.eni.eni.link.name}`,
       evidence: [ruleText(it), routeText(it, far)],
-      cure: `${adding(it, `default via ${routerOf(it.kernel, it.eni, it.rule.family)}`).replace(' add ', ' replace ')}, or: ${deleting(it)}`,
+      cure: `${replacingDefault(it)}, or: ${deleting(it)}`,
     }
   )
 }
@@ -138,7 +139,7 @@ function withoutRouter(it: Case): Finding | undefined {
       id: 'table-without-router',
       what: `the default of table ${it.rule.table}, which packets from ${it.address} are sent to, names no router: every host is looked for in the subnet`,
       evidence: [ruleText(it), routeText(it, bare)],
-      cure: adding(it, `default via ${routerOf(it.kernel, it.eni, it.rule.family)}`).replace(' add ', ' replace '),
+      cure: replacingDefault(it),
     }
   )
 }
@@ -162,10 +163,11 @@ const isOnLink = (route: Route, address: string, linkIndex: number): boolean =>
   contains(route.destination, address) &&
   route.nexthops.some(({ oif, gateway }) => oif === linkIndex && gateway === undefined)
 
-const ip = ({ family }: { family: 4 | 6 }): string => (family === 6 ? 'ip -6' : 'ip')
-const ruleText = ({ rule }: Case): string => `${ip(rule)} rule ${formatRule(rule)}`
+const ruleText = ({ rule }: Case): string => `${ipCommand(rule)} rule ${formatRule(rule)}`
 const routeText = ({ kernel }: Case, route: Route): string =>
-  `${ip(route)} route ${formatRoute(route, linkNamer(kernel.all))}`
+  `${ipCommand(route)} route ${formatRoute(route, linkNamer(kernel.all))}`
 const adding = ({ rule, eni }: Case, route: string): string =>
-  `${ip(rule)} route add ${route} dev ${eni.eni.link.name} table ${rule.table}`
-const deleting = ({ rule }: Case): string => `${ip(rule)} rule del ${formatRule(rule)}`
+  `${ipCommand(rule)} route add ${route} dev ${eni.eni.link.name} table ${rule.table}`
+const addingDefault = (it: Case): string => adding(it, `default via ${routerOf(it.kernel, it.eni, it.rule.family)}`)
+const replacingDefault = (it: Case): string => addingDefault(it).replace(' add ', ' replace ')
+const deleting = ({ rule }: Case): string => `${ipCommand(rule)} rule del ${formatRule(rule)}`
