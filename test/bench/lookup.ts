@@ -63,10 +63,14 @@ interface Question {
   readonly destination: string
 }
 
-/** From the last address and from one that is not ours, in both families. */
+/**
+ * From one of the last addresses and from one that is not ours, in both families. It is an address of eth0, by which main
+ * leads too: what an answer of IPv6 costs depends on the link that it names (docs/decisions/ipv6-source-walk.md).
+ */
 function questions(stage: Stage, addresses: number): Question[] {
   return families.flatMap(({ name, foreign, destination, first, place }) => {
-    const own = addresses > stage.enis ? place(addresses - stage.enis - 1) : first
+    const further = addresses - stage.enis
+    const own = further > 0 ? place(further - 1 - ((further - 1) % stage.enis)) : first
     const common = {
       stage,
       addresses,
