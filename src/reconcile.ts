@@ -84,7 +84,7 @@ function make(due: readonly Change[], { kernel, memory }: PassInput): Applied[] 
   return due.map((change, i) => ({
     change,
     result: results[i] as ChangeResult,
-    repair: !takesAway(change) && memory.standing.has(objectKey(change)),
+    repair: memory.standing.size > 0 && !takesAway(change) && memory.standing.has(objectKey(change)),
   }))
 }
 

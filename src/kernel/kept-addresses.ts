@@ -27,7 +27,7 @@ export class KeptAddresses {
   /** Takes what was read. */
   keep(items: readonly Address[]): readonly Address[] {
     const known = new Map(this.#last.map((address) => [addressKey(address), address]))
-    this.#items = items.map((address) => known.get(addressKey(address)) ?? address)
+    this.#items = known.size === 0 ? items : items.map((address) => known.get(addressKey(address)) ?? address)
     return this.#items
   }
 

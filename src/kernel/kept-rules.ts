@@ -3,59 +3,66 @@ import { type Rule, ruleKey } from '../state/rule.ts'
 
 /** The rules of one family, once read, followed by the kernel's announcements; in the order in which they are asked. */
 export class KeptRules {
-  #items: readonly Rule[] | undefined
+  #items: Rule[] | undefined
+  /** Somebody has the list, and compares it with later ones: the next change makes another. */
+  #given = false
   /** What was kept last, also where it is forgotten: a rule that has not changed stays the object that it was. */
   #last: readonly Rule[] = []
-  /** The same rules by key: the kernel lets one rule be there several times. */
-  #byKey = new Map<string, readonly Rule[]>()
 
   /** undefined: to be read. */
   get items(): readonly Rule[] | undefined {
+    this.#given = true
     return this.#items
+  }
+
+  get areKnown(): boolean {
+    return this.#items !== undefined
   }
 
   /** Takes what was read. */
   keep(items: readonly Rule[]): readonly Rule[] {
     const known = new Map(this.#last.map((rule) => [ruleKey(rule), rule]))
-    this.#items = items.map((rule) => known.get(ruleKey(rule)) ?? rule)
-    this.#byKey = new Map()
-    for (const rule of this.#items) {
-      this.#remember(rule)
-    }
+    this.#items = known.size === 0 ? [...items] : items.map((rule) => known.get(ruleKey(rule)) ?? rule)
+    this.#given = true
     return this.#items
   }
 
   forget(): void {
     this.#last = this.#items ?? this.#last
     this.#items = undefined
-    this.#byKey = new Map()
   }
 
   /** The kernel puts a rule behind those of its priority (fib_nl_newrule). */
   added(rule: Rule): void {
-    if (!this.#items) {
-      return
-    }
-    const items = [...this.#items]
-    const behind = placeIn(items, ({ priority }) => priority <= rule.priority)
-    items.splice(behind, 0, rule)
-    this.#items = items
-    this.#remember(rule)
+    const items = this.#own()
+    items?.splice(
+      placeIn(items, ({ priority }) => priority <= rule.priority),
+      0,
+      rule,
+    )
   }
 
+  /** The kernel lets one rule be there several times, and deletes the first. */
   deleted(rule: Rule): void {
-    const [first, ...more] = this.#byKey.get(ruleKey(rule)) ?? []
-    if (this.#items && first) {
-      const items = [...this.#items]
-      items.splice(items.indexOf(first), 1)
-      this.#items = items
-      if (more.length > 0) this.#byKey.set(ruleKey(rule), more)
-      else this.#byKey.delete(ruleKey(rule))
+    const items = this.#own() ?? []
+    const key = ruleKey(rule)
+    for (let at = placeIn(items, ({ priority }) => priority < rule.priority); at < items.length; at++) {
+      const other = items[at] as Rule
+      if (other.priority !== rule.priority) return
+      // The address first: thousands of rules may have this priority.
+      if (other.source?.address === rule.source?.address && ruleKey(other) === key) {
+        items.splice(at, 1)
+        return
+      }
     }
   }
 
-  #remember(rule: Rule): void {
-    const key = ruleKey(rule)
-    this.#byKey.set(key, [...(this.#byKey.get(key) ?? []), rule])
+  /** A list that may be changed: one pass may make thousands of rules, each of them announced. */
+  #own(): Rule[] | undefined {
+    if (this.#given && this.#items) {
+      this.#items = [...this.#items]
+    }
+    this.#given = false
+    return this.#items
   }
 }

@@ -88,7 +88,7 @@ export class Picture {
 
   #noteRule(view: EventView): void {
     const { family } = view
-    if (family && !this.rules[family].items) {
+    if (family && !this.rules[family].areKnown) {
       return
     }
     const rule = decodeRule(view.payload)

@@ -5,11 +5,12 @@ import type { Exchange } from './exchange.ts'
 import { frameBytes, type Request, writeFrame } from './framing.ts'
 
 /**
- * Bytes of the receive queue that one acknowledgement is reckoned at: the kernel counts its whole buffer, about 1 KiB
- * for 36 bytes, more where it explains itself.
+ * Bytes of the receive queue that one refusal is reckoned at: the kernel counts its whole buffer, about 1 KiB for 36 bytes,
+ * more where it explains itself.
  */
-const ACK_COST = 2048
-/** More in one send gain nothing; a send of this many takes some tens of ms. */
+const REFUSAL_COST = 2048
+const ENOBUFS = 105
+/** More in one send gain nothing; a send of this many takes some ms. */
 const MAX_MESSAGES = 500
 /** Well below the smallest default send buffer (net.core.wmem_default, 212,992 bytes less bookkeeping). */
 const MAX_BYTES = 64 * 1024
@@ -18,9 +19,11 @@ const MAX_BYTES = 64 * 1024
 export type Outcomes = (NetlinkError | undefined)[]
 
 /**
- * Sends the requests in order, many in one datagram, and matches every acknowledgement to its request by number.
- * A request whose acknowledgement was lost has an error of code ENOBUFS or ETIMEDOUT: its outcome is unknown. Where the
- * socket itself fails, what was not sent yet is not tried, and gets that error.
+ * Sends the requests in order, many in one datagram, and matches every refusal to its request by number. The kernel works
+ * through a datagram in order, and tells a refusal whether it is asked for an acknowledgement or not: that of the last
+ * request alone says that the others are done. Thousands of them would take longer to be read than to be acted upon.
+ * Where an answer was lost, every request without one has an error of code ENOBUFS or ETIMEDOUT: its outcome is unknown.
+ * Where the socket itself fails, what was not sent yet is not tried, and gets that error.
  */
 export function runBatch(exchange: Exchange, requests: readonly Request[]): Outcomes {
   const outcomes: Outcomes = []
@@ -36,9 +39,9 @@ export function runBatch(exchange: Exchange, requests: readonly Request[]): Outc
   return outcomes
 }
 
-/** As many requests from `start` on as one datagram and the queue of their acknowledgements hold; at least one. */
+/** As many requests from `start` on as one datagram holds, and the queue if all are refused; at least one. */
 function nextChunk(requests: readonly Request[], start: number, queueBytes: number): readonly Request[] {
-  const limit = Math.max(1, Math.min(MAX_MESSAGES, Math.floor(queueBytes / ACK_COST)))
+  const limit = Math.max(1, Math.min(MAX_MESSAGES, Math.floor(queueBytes / REFUSAL_COST)))
   let end = start
   for (let bytes = 0; end < requests.length && end - start < limit; end++) {
     bytes += frameBytes(requests[end] as Request)
@@ -47,43 +50,49 @@ function nextChunk(requests: readonly Request[], start: number, queueBytes: numb
   return requests.slice(start, end)
 }
 
-/** Appends the chunk's outcomes; returns the error that kept some acknowledgements away. */
+/** Appends the chunk's outcomes; returns the error that kept some answers away. */
 function runChunk(exchange: Exchange, chunk: readonly Request[], outcomes: Outcomes): NetlinkError | undefined {
-  const { bytes, indexes } = frames(exchange, chunk)
-  const answers = new Map<number, NetlinkError | undefined>()
-  const failure = exchange.run(bytes, {
+  const first = exchange.numbers(chunk.length)
+  const last = first + chunk.length - 1
+  const refusals = new Map<number, NetlinkError>()
+  let acknowledged = false
+  let torn = false
+  const failure = exchange.run(datagramOf(chunk, first), {
     operation: 'batch',
-    owns: (sequence) => indexes.has(sequence),
+    owns: (sequence) => first <= sequence && sequence <= last,
     take: (message) => {
-      const index = indexes.get(message.sequence)
-      if (index !== undefined && message.type === NLMSG.ERROR) {
-        answers.set(index, verdict(message, (chunk[index] as Request).type))
-      }
-      return answers.size === chunk.length
+      const { sequence } = message
+      if (message.type !== NLMSG.ERROR) return false
+      const refusal = verdict(message, (chunk[sequence - first] as Request).type)
+      if (refusal) refusals.set(sequence, refusal)
+      acknowledged = sequence === last
+      return acknowledged
     },
-    torn: () => {},
+    torn: () => {
+      torn = true
+    },
   })
-  const numbers = [...indexes.keys()]
-  for (const [index, request] of chunk.entries()) {
-    outcomes.push(answers.has(index) || !failure ? answers.get(index) : unanswered(request, failure, numbers[index]))
+  const lost = failure ?? (torn ? new NetlinkError({ operation: 'batch', errno: ENOBUFS }) : undefined)
+  for (const [i, { type }] of chunk.entries()) {
+    const sequence = first + i
+    const known = refusals.has(sequence) || !lost || (acknowledged && sequence === last)
+    outcomes.push(known ? refusals.get(sequence) : unanswered(type, lost, sequence))
   }
-  return failure
+  return lost
 }
 
-/** The chunk as one datagram, and the place in the chunk of each sequence number. */
-function frames(exchange: Exchange, chunk: readonly Request[]): { bytes: Buffer; indexes: Map<number, number> } {
+function datagramOf(chunk: readonly Request[], first: number): Buffer {
   const bytes = Buffer.allocUnsafe(chunk.reduce((sum, request) => sum + frameBytes(request), 0))
-  const indexes = new Map<number, number>()
+  const last = chunk.length - 1
   let at = 0
-  for (const [index, request] of chunk.entries()) {
-    const sequence = exchange.number()
-    indexes.set(sequence, index)
-    at = writeFrame(bytes, at, { ...request, flags: request.flags | NLM_F.ACK }, sequence)
+  for (const [i, request] of chunk.entries()) {
+    const flags = i === last ? request.flags | NLM_F.ACK : request.flags & ~NLM_F.ACK
+    at = writeFrame(bytes, at, request, first + i, flags)
   }
-  return { bytes, indexes }
+  return bytes
 }
 
-function unanswered({ type }: Request, failure: NetlinkError, sequence = 0): NetlinkError {
-  const text = isOutcomeUnknown(failure) ? 'outcome unknown: its acknowledgement is missing' : failure.message
+function unanswered(type: number, failure: NetlinkError, sequence: number): NetlinkError {
+  const text = isOutcomeUnknown(failure) ? 'outcome unknown: answers of the kernel are missing' : failure.message
   return new NetlinkError({ operation: messageName(type), errno: failure.errno, kernelText: text, sequence })
 }

@@ -47,7 +47,7 @@ function attempt<T>(
   answer: number,
 ): Dump<T> {
   const collector = new Collector(type, answer, decode)
-  const sequence = exchange.number()
+  const sequence = exchange.numbers()
   const failure = exchange.run(frame({ type, flags: NLM_F.DUMP, payload }, sequence), {
     operation: messageName(type),
     owns: (number) => number === sequence,

@@ -22,7 +22,7 @@ export interface Replies {
   owns(sequence: number): boolean
   /** Takes one answer; true says that it was the last. */
   take(message: Message): boolean
-  /** A datagram was cut off or made no sense: answers may be missing. */
+  /** A datagram was cut off or made no sense, or the kernel dropped some: answers may be missing. */
   torn(): void
   /** A datagram has been read to its end. */
   datagram?(): void
@@ -42,10 +42,11 @@ export class Exchange {
     this.#debug = debug
   }
 
-  /** The next sequence number; 0 is left to the kernel's own messages. */
-  number(): number {
-    this.#sequence = this.#sequence === 0xffffffff ? 1 : this.#sequence + 1
-    return this.#sequence
+  /** The first of `count` sequence numbers, one after the other; 0 is left to the kernel's own messages. */
+  numbers(count = 1): number {
+    const first = this.#sequence + count > 0xffffffff ? 1 : this.#sequence + 1
+    this.#sequence = first + count - 1
+    return first
   }
 
   /** Returns when the last answer was taken; else the error that ended the wait for it: ENOBUFS, ETIMEDOUT, … */
@@ -75,6 +76,7 @@ export class Exchange {
       if (got instanceof NetlinkError) {
         if (got.errno !== ENOBUFS) return got
         lost = true
+        replies.torn()
         continue
       }
       const progress = this.#deliver(got, replies)

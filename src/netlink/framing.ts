@@ -25,11 +25,17 @@ export interface Message {
 export const frameBytes = (request: Request): number => HEADER_BYTES + align(request.payload.length)
 
 /** Writes the request to `buffer` at `at`, asking for an answer to `sequence`; returns where the next one begins. */
-export function writeFrame(buffer: Buffer, at: number, request: Request, sequence: number): number {
+export function writeFrame(
+  buffer: Buffer,
+  at: number,
+  request: Request,
+  sequence: number,
+  flags = request.flags,
+): number {
   const length = HEADER_BYTES + request.payload.length
   buffer.writeUInt32LE(length, at)
   buffer.writeUInt16LE(request.type, at + 4)
-  buffer.writeUInt16LE(request.flags | NLM_F.REQUEST, at + 6)
+  buffer.writeUInt16LE(flags | NLM_F.REQUEST, at + 6)
   buffer.writeUInt32LE(sequence, at + 8)
   buffer.writeUInt32LE(0, at + 12)
   buffer.set(request.payload, at + HEADER_BYTES)

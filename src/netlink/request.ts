@@ -105,7 +105,7 @@ export class RequestSocket {
 
   /** Asks for one object. What can't be decoded is an error of code EBADMSG. */
   get<T>(request: Request, decode: (payload: Buffer) => T | undefined): T | NetlinkError {
-    const sequence = this.#exchange.number()
+    const sequence = this.#exchange.numbers()
     const operation = messageName(request.type)
     let answer: T | NetlinkError = new NetlinkError({ operation, errno: EBADMSG, sequence })
     const failure = this.#exchange.run(frame({ ...request, flags: request.flags & ~NLM_F.ACK }, sequence), {

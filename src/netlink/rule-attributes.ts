@@ -40,7 +40,9 @@ const actions: Readonly<Record<number, RuleAction>> = {
 
 export const actionName = (value: number): RuleAction => actions[value] ?? `action-${value}`
 
-export function actionNumber(action: RuleAction): number {
-  const known = Object.entries(actions).find(([, name]) => name === action)
-  return Number(known ? known[0] : action.slice('action-'.length))
-}
+const actionNumbers: ReadonlyMap<string, number> = new Map(
+  Object.entries(actions).map(([value, name]) => [name, Number(value)]),
+)
+
+export const actionNumber = (action: RuleAction): number =>
+  actionNumbers.get(action) ?? Number(action.slice('action-'.length))

@@ -28,10 +28,10 @@ export const deleteRule = (rule: Rule): Request => ({
 export function encodeRule(rule: Rule): Buffer {
   const payload = new Payload(RULE_HEADER)
   writeHeader(payload.header, rule)
-  const opaque = new Set(rule.opaque?.map(({ type }) => type))
   // Bytes that decodeRule kept beside the canonical prefix stand for it.
-  if (!opaque.has(FRA.DST)) writePrefix(payload, FRA.DST, rule.destination)
-  if (!opaque.has(FRA.SRC)) writePrefix(payload, FRA.SRC, rule.source)
+  const kept = (attribute: number) => rule.opaque?.some(({ type }) => type === attribute)
+  if (!kept(FRA.DST)) writePrefix(payload, FRA.DST, rule.destination)
+  if (!kept(FRA.SRC)) writePrefix(payload, FRA.SRC, rule.source)
   payload.u32(FRA.PRIORITY, rule.priority).u8(FRA.PROTOCOL, rule.protocol)
   writeAction(payload, rule)
   writeSelectors(payload, rule)

@@ -26,8 +26,9 @@ function movedSelectors(changes: readonly Change[]): ReadonlySet<string> {
     changes.flatMap((change) =>
       change.kind === 'rule' && change.op === op && change.rule.action === 'goto' ? [selectorKey(change.rule)] : [],
     )
-  const added = new Set(gotos('add'))
-  return added.size === 0 ? added : new Set(gotos('delete').filter((key) => added.has(key)))
+  // First those that are taken away: a first pass over thousands of addresses has none.
+  const deleted = new Set(gotos('delete'))
+  return deleted.size === 0 ? deleted : new Set(gotos('add').filter((key) => deleted.has(key)))
 }
 
 /** Position of a change in its pass: smaller first. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { NLMSG, RTM } from '../../../src/netlink/constants.ts'
+import { NLM_F, NLMSG, RTM } from '../../../src/netlink/constants.ts'
 import { NetlinkError } from '../../../src/netlink/errors.ts'
 import type { Message } from '../../../src/netlink/framing.ts'
 import { setLinkGroup } from '../../../src/netlink/link.ts'
@@ -19,12 +19,30 @@ const open = (answer: (request: readonly Message[]) => readonly Answer[], option
   return { transport, socket: new RequestSocket(transport, { timeout: 20 }) }
 }
 
+/** What a kernel answers that refuses some, by their places, and acknowledges what wants to be. */
+const answers = (sent: readonly Message[], refused: Readonly<Record<number, number>> = {}): Buffer[] =>
+  sent.flatMap(({ sequence, flags }, i) =>
+    refused[i] !== undefined || (flags & NLM_F.ACK) !== 0 ? [ack(sequence, refused[i])] : [],
+  )
+
 const codes = (outcomes: readonly (NetlinkError | undefined)[]) => outcomes.map((error) => error?.code)
 
 describe('batch', () => {
-  test('every acknowledgement is matched by its number, in whatever order it comes', () => {
-    const { socket } = open((sent) => sent.map(({ sequence }, i) => ack(sequence, i === 1 ? 17 : 0)).reverse())
+  test('every refusal is matched by its number', () => {
+    const { socket } = open((sent) => answers(sent, { 0: 13, 2: 17 }))
+    expect(codes(socket.batch(requests(4)))).toEqual(['EACCES', undefined, 'EEXIST', undefined])
+  })
+
+  test('the last request alone is to be acknowledged, and may be refused too', () => {
+    const { socket, transport } = open((sent) => answers(sent, { 2: 17 }))
+    expect(codes(socket.batch(requests(3)))).toEqual([undefined, undefined, 'EEXIST'])
+    expect(transport.sent.flat().map(({ flags }) => flags & NLM_F.ACK)).toEqual([0, 0, NLM_F.ACK])
+  })
+
+  test('the answers of the next batch are its own', () => {
+    const { socket } = open((sent) => answers(sent, sent.length === 3 ? { 1: 17 } : { 0: 3 }))
     expect(codes(socket.batch(requests(3)))).toEqual([undefined, 'EEXIST', undefined])
+    expect(codes(socket.batch(requests(2)))).toEqual(['ESRCH', undefined])
   })
 
   test('an empty batch sends nothing', () => {
@@ -32,11 +50,24 @@ describe('batch', () => {
     expect([socket.batch([]), transport.sent]).toEqual([[], []])
   })
 
-  test('a lost acknowledgement is an unknown outcome, the others count', () => {
-    const { socket } = open(([first, , third]) => [ack(first!.sequence), enobufs, ack(third!.sequence)])
-    const outcomes = socket.batch(requests(3))
-    expect(codes(outcomes)).toEqual([undefined, 'ENOBUFS', undefined])
-    expect(outcomes[1]?.message).toBe('RTM_NEWRULE: ENOBUFS: outcome unknown: its acknowledgement is missing')
+  test.each([
+    { name: 'answers were dropped', loss: () => enobufs },
+    { name: 'an answer was cut off', loss: (sequence: number) => ({ bytes: ack(sequence, 17), truncated: true }) },
+    { name: 'an answer makes no sense', loss: (sequence: number) => ack(sequence, 17).subarray(0, 30) },
+  ])('$name: what has no answer has an unknown outcome, the others count', ({ loss }) => {
+    const { socket } = open(([first, second, , fourth]) => [
+      ack(first!.sequence, 17),
+      loss(second!.sequence),
+      ack(fourth!.sequence),
+    ])
+    const outcomes = socket.batch(requests(4))
+    expect(codes(outcomes).filter((_, i) => i !== 1)).toEqual(['EEXIST', 'ENOBUFS', undefined])
+    expect(outcomes[2]?.message).toBe('RTM_NEWRULE: ENOBUFS: outcome unknown: answers of the kernel are missing')
+  })
+
+  test('where the last answer was dropped too, nothing is waited for', () => {
+    const { socket } = open(([first]) => [ack(first!.sequence, 17), enobufs])
+    expect(codes(socket.batch(requests(3)))).toEqual(['EEXIST', 'ENOBUFS', 'ENOBUFS'])
   })
 
   test('no answer is a time-out, and the rest is not tried', () => {
@@ -46,7 +77,7 @@ describe('batch', () => {
   })
 
   test('no more is sent at once than the acknowledgements have room for', () => {
-    const { socket, transport } = open((sent) => sent.map(({ sequence }) => ack(sequence)), {
+    const { socket, transport } = open((sent) => answers(sent), {
       receiveQueueBytes: 212_992,
     })
     expect(codes(socket.batch(requests(250)))).toEqual(Array(250).fill(undefined))
@@ -54,7 +85,7 @@ describe('batch', () => {
   })
 
   test('no more is sent at once than a send buffer has room for', () => {
-    const { socket, transport } = open((sent) => sent.map(({ sequence }) => ack(sequence)))
+    const { socket, transport } = open((sent) => answers(sent))
     const large = { type: RTM.NEWRULE, flags: 0, payload: Buffer.alloc(30_000) }
     expect(codes(socket.batch(Array(5).fill(large)))).toEqual(Array(5).fill(undefined))
     expect(transport.sent.map((messages) => messages.length)).toEqual([2, 2, 1])
