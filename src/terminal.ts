@@ -22,9 +22,40 @@ export function paint(colour: boolean): Record<'bold' | 'dim' | 'red' | 'green' 
   }
 }
 
+/** Characters that fit on a line of the terminal; undefined where it is none: what goes to a file or a program is not folded. */
+export function widthOf({
+  isTTY,
+  columns,
+}: {
+  readonly isTTY?: boolean
+  readonly columns?: number
+}): number | undefined {
+  return isTTY ? Number(process.env.COLUMNS) || columns || 80 : undefined
+}
+
+/** Below this a line would hold a word at most. */
+const narrowest = 40
+
+/**
+ * The words as lines of the width, further ones indented by so many blanks; of no width, as one line. A word that is longer
+ * than a line is not cut: the terminal breaks it by itself, and what is copied from there is still one.
+ */
+export function fold(words: readonly string[], width: number | undefined, indent: number): string[] {
+  const lines: string[] = []
+  for (const word of words) {
+    const line = lines.at(-1)
+    const fits =
+      line !== undefined && (width === undefined || visible(line) + 1 + visible(word) <= Math.max(width, narrowest))
+    if (fits) lines[lines.length - 1] = `${line} ${word}`
+    else lines.push(line === undefined ? word : ' '.repeat(indent) + word)
+  }
+  return lines
+}
+
+const visible = (text: string): number => stripVTControlCharacters(text).length
+
 /** Rows as aligned columns, two spaces apart; nothing trails. Widths count characters without colour codes. */
 export function columns(rows: readonly (readonly string[])[]): string[] {
-  const visible = (text: string) => stripVTControlCharacters(text).length
   const count = Math.max(0, ...rows.map((row) => row.length))
   const widths = Array.from({ length: count }, (_, i) => Math.max(...rows.map((row) => visible(row[i] ?? ''))))
   return rows.map((row) =>

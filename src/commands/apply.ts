@@ -6,7 +6,7 @@ import { type Problem, problems } from '../policy/health.ts'
 import { requireNetAdmin } from '../privilege.ts'
 import { type Applied, type Memory, noMemory, type PassOutcome, reconcile, refusalsOf } from '../reconcile.ts'
 import { linkNamer } from '../state/snapshot.ts'
-import { paint, wantsColour } from '../terminal.ts'
+import { paint, wantsColour, widthOf } from '../terminal.ts'
 import { changeJson, planLine, print, printJson, problemLines } from './output.ts'
 import { type CommonOptions, type Session, withSession } from './session.ts'
 
@@ -100,7 +100,7 @@ function report(
     print(`${planLine(change, name)}${styles.dim(`  # ${change.cause}`)}`)
   }
   print(good ? styles.green(`in sync after ${applied.length} changes`) : styles.red('not in sync'))
-  for (const line of found.flatMap((problem) => problemLines(problem, styles))) {
+  for (const line of found.flatMap((problem) => problemLines(problem, styles, widthOf(process.stdout)))) {
     print(line)
   }
 }

@@ -1,6 +1,6 @@
 import { exit } from '../exit.ts'
 import { linkNamer } from '../state/snapshot.ts'
-import { paint, wantsColour } from '../terminal.ts'
+import { paint, wantsColour, widthOf } from '../terminal.ts'
 import { changeJson, planLine, print, printJson, problemLines } from './output.ts'
 import { assessSession, type CommonOptions, withSession } from './session.ts'
 
@@ -29,7 +29,7 @@ export const check = (options: CommonOptions): Promise<number> =>
         print(`  ${planLine(change, name)}`)
       }
     }
-    for (const line of problems.flatMap((problem) => problemLines(problem, styles))) {
+    for (const line of problems.flatMap((problem) => problemLines(problem, styles, widthOf(process.stdout)))) {
       print(line)
     }
     return good ? exit.ok : exit.failed

@@ -8,8 +8,8 @@ import { diagnose } from '../doctor/checks.ts'
 import type { Finding } from '../doctor/finding.ts'
 import { type Faultiness, observe } from '../doctor/observe.ts'
 import { exit } from '../exit.ts'
-import { paint, wantsColour } from '../terminal.ts'
-import { print, printJson } from './output.ts'
+import { fold, paint, wantsColour, widthOf } from '../terminal.ts'
+import { print, printJson, problemLines } from './output.ts'
 import { type CommonOptions, withSession } from './session.ts'
 
 interface DoctorOptions extends CommonOptions {
@@ -58,18 +58,15 @@ function codeOf(findings: readonly Finding[]): number {
 }
 
 function printFindings(findings: readonly Finding[], unseen: readonly string[]): void {
-  const { red, yellow, green, dim } = paint(wantsColour(process.stdout))
-  for (const { severity, id, what, evidence, cure } of findings) {
-    print(`${severity === 'error' ? red('error  ') : yellow('warning')}  ${what} ${dim(`[${id}]`)}`)
-    for (const line of evidence) {
-      print(`         ${line}`)
-    }
-    print(dim(`         to mend it: ${cure}`))
+  const styles = paint(wantsColour(process.stdout))
+  const width = widthOf(process.stdout)
+  for (const { what, cure, ...finding } of findings) {
+    for (const line of problemLines({ ...finding, problem: what, remedy: cure }, styles, width)) print(line)
   }
   if (findings.length === 0) {
-    print(green('nothing found that breaks the routing or fights it'))
+    print(styles.green('nothing found that breaks the routing or fights it'))
   }
-  for (const line of unseen) {
-    print(dim(`not seen: ${line}`))
+  for (const line of unseen.flatMap((text) => fold(`not seen: ${text}`.split(' '), width, 'not seen: '.length))) {
+    print(styles.dim(line))
   }
 }

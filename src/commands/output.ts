@@ -1,6 +1,5 @@
-import type { Problem } from '../policy/health.ts'
 import { type Change, formatChange, takesAway } from '../state/change.ts'
-import type { paint } from '../terminal.ts'
+import { fold, type paint } from '../terminal.ts'
 
 /** Standard output, a line at a time. */
 export const print = (line = ''): void => {
@@ -21,8 +20,39 @@ export const changeJson = (change: Change, linkName: (index: number) => string) 
   cause: change.cause,
 })
 
-/** A problem in two lines: what is wrong, and what to do. */
-export function problemLines(problem: Problem, { red, yellow, dim }: ReturnType<typeof paint>): string[] {
-  const mark = problem.severity === 'error' ? red('error  ') : yellow('warning')
-  return [`${mark}  ${problem.problem}`, dim(`         to mend it: ${problem.remedy}`)]
+interface Trouble {
+  readonly severity: 'error' | 'warning'
+  readonly problem: string
+  readonly remedy: string
+  /** Lines that show it, and the name by which programs know it. */
+  readonly evidence?: readonly string[]
+  readonly id?: string
 }
+
+/** What is wrong, by what it shows, and what to do; folded to the width of a terminal (`widthOf`). */
+export function problemLines(
+  { severity, problem, remedy, evidence = [], id }: Trouble,
+  { red, yellow, dim }: ReturnType<typeof paint>,
+  width: number | undefined,
+): string[] {
+  const mark = severity === 'error' ? red('error  ') : yellow('warning')
+  const what = [`${mark} `, ...problem.split(' '), ...(id === undefined ? [] : [dim(`[${id}]`)])]
+  return [
+    ...fold(what, width, indent),
+    ...evidence.map((line) => ' '.repeat(indent) + line),
+    ...fold([`${' '.repeat(indent)}to mend it:`, ...units(remedy)], width, indent + 2).map(dim),
+  ]
+}
+
+/** Behind `warning  `. */
+const indent = 9
+
+/** The first word of a command, in what is told to do. */
+const command =
+  /^(ip|sysctl|systemctl|eni-routed|nft|ip6?tables-legacy|aws|nmcli|netplan|journalctl|modprobe|curl|apt-get|dnf|mkdir|echo|sh) /
+
+/** Words of prose, and commands as a whole: they are to be copied as they stand. */
+const units = (remedy: string): string[] =>
+  remedy
+    .split(/(?<=;) |(?<=, or:?) |(?<=: )(?=ip|sysctl|systemctl)/)
+    .flatMap((part) => (command.test(part) ? [part] : part.split(' ')))

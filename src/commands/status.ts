@@ -4,7 +4,7 @@ import type { EniPlan } from '../policy/desired.ts'
 import { enumerate } from '../policy/enumerate.ts'
 import { formatPrefix } from '../state/prefix.ts'
 import { linkNamer } from '../state/snapshot.ts'
-import { columns, paint, wantsColour } from '../terminal.ts'
+import { columns, paint, wantsColour, widthOf } from '../terminal.ts'
 import { changeJson, print, printJson, problemLines } from './output.ts'
 import { assessSession, type CommonOptions, type Session, withSession } from './session.ts'
 import { metadataHeader, metadataJson, metadataRows, metadataText } from './status-metadata.ts'
@@ -81,7 +81,7 @@ function printStatus({ daemon, silentDaemon, settings }: Session, assessment: As
   if (problems.length > 0 || pending.length > 0) {
     print()
   }
-  for (const line of problems.flatMap((problem) => problemLines(problem, styles))) {
+  for (const line of problems.flatMap((problem) => problemLines(problem, styles, widthOf(process.stdout)))) {
     print(line)
   }
   if (pending.length > 0) {

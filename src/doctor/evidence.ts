@@ -2,8 +2,10 @@ import type { Assessment } from '../assess.ts'
 import type { ConfigFault } from '../config/fault.ts'
 import type { Config } from '../config/schema.ts'
 import type { DaemonReport } from '../instance/report.ts'
+import type { Wire } from '../netlink/link-wire.ts'
 import type { WrongOutcome } from '../policy/outcome.ts'
 import type { Settings } from '../policy/settings.ts'
+import type { Family } from '../state/ip.ts'
 import type { Route } from '../state/route.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import type { Files } from './files.ts'
@@ -36,9 +38,10 @@ export interface Process {
   readonly startedAt: number
 }
 
-/** A UDP socket that is bound to a port and to no address. */
+/** A UDP socket that is bound to a port, and to no address and no link. */
 export interface WildcardSocket {
-  readonly family: 4 | 6
+  /** Those whose packets it takes: one of IPv6 takes both, unless it was told not to (IPV6_V6ONLY). */
+  readonly families: readonly Family[]
   readonly port: number
   /** undefined: it belongs to a process that may not be looked into. */
   readonly process?: Process
@@ -59,20 +62,13 @@ export interface Redirection {
 export interface Drop {
   /** As its tool prints it, with table and chain. */
   readonly text: string
+  /** The command that takes it out. */
+  readonly removal: string
   readonly hook?: 'input' | 'output'
   /** All that comes in, or goes out, by this link; undefined where it selects by more, or otherwise. */
   readonly link?: string
   /** Addresses of the rule. */
   readonly addresses: readonly string[]
-}
-
-/** A link as `ip -json link` shows it, for what the daemon does not need to know. */
-export interface Wire {
-  readonly name: string
-  readonly carrier: boolean
-  /** Bytes. */
-  readonly mtu: number
-  readonly arp: boolean
 }
 
 /** What became of the two requests that tell most of the metadata service. */
@@ -96,10 +92,10 @@ export interface Evidence {
   /** When each of the files came to be as it is (ctime, ms since 1970). */
   readonly changedAt: ReadonlyMap<string, number>
   readonly processes: readonly Process[]
-  readonly wildcards: readonly WildcardSocket[]
+  readonly wildcards: readonly WildcardSocket[] | undefined
   readonly redirections: readonly Redirection[] | undefined
   readonly drops: readonly Drop[] | undefined
-  readonly wires: readonly Wire[]
+  readonly wires: readonly Wire[] | undefined
   readonly metadata: MetadataProbe | undefined
 }
 

@@ -128,7 +128,7 @@ async function metadataOf({ config }: Session, kernel: KernelState | undefined):
 }
 
 function unseenOf(
-  { redirections, wildcards, kernelRefusal }: Evidence,
+  { redirections, wildcards, wires, kernelRefusal }: Evidence,
   denied: readonly string[],
   unreadable: string | undefined,
 ): string[] {
@@ -138,7 +138,11 @@ function unseenOf(
       ? []
       : [`${unreadable}: run as root; rules, routes and interfaces can't be judged without it`]),
     ...(redirections ? [] : ['the packet filter: run as root, with nft or iptables-legacy-save installed']),
-    ...(wildcards.some(({ process }) => process === undefined)
+    ...(wires ? [] : ['carrier, MTU and ARP of the links: the kernel did not tell them']),
+    ...(wildcards
+      ? []
+      : ['UDP services without an address: the kernel lists no sockets without udp_diag (modprobe udp_diag)']),
+    ...(wildcards?.some(({ process }) => process === undefined)
       ? ['whose UDP sockets are without an address: run as root, where their processes are visible']
       : []),
     ...(denied.length > 0

@@ -7,7 +7,7 @@ const SOCK_RAW = 3
 const SOCK_CLOEXEC = 0o2000000
 const SOCK_NONBLOCK = 0o4000
 /** Protocols of netlink(7). */
-export const NETLINK_PROTOCOL = { ROUTE: 0, NETFILTER: 12 } as const
+export const NETLINK_PROTOCOL = { ROUTE: 0, SOCK_DIAG: 4, NETFILTER: 12 } as const
 const MSG_TRUNC = 0x20
 const POLLIN = 1
 const EINTR = 4

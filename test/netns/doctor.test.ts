@@ -158,8 +158,8 @@ const harmless: readonly Case[] = [
 ]
 
 /** A process of the instance with a UDP socket. */
-async function udp(vpc: Vpc, bind: string): Promise<void> {
-  const code = `const s = require('dgram').createSocket('udp4'); s.${bind}; s.on('listening', () => console.log('up'))`
+async function udp(vpc: Vpc, bind: string, type = "'udp4'"): Promise<void> {
+  const code = `const s = require('dgram').createSocket(${type}); s.${bind}; s.on('listening', () => console.log('up'))`
   const child = vpc.instance.spawn(process.execPath, ['-e', code])
   await new Promise((resolve) => child.stdout?.once('data', resolve))
 }
@@ -271,7 +271,7 @@ const faults: readonly Fault[] = [
     plant: (vpc) =>
       nft(vpc, 'table inet f {\n chain i { type filter hook input priority 0; iifname "eth1" drop\n }\n}\n'),
     finds: ['warning packet-filter-drops'],
-    says: ['nft table inet f chain i: iifname "eth1" drop'],
+    says: ['nft table inet f chain i: iifname "eth1" drop', 'nft delete rule inet f i handle '],
   },
   ...(['iptables-nft', 'iptables-legacy'] as const).flatMap((tool): Fault[] => [
     {
@@ -421,7 +421,19 @@ const faults: readonly Fault[] = [
     name: 'a UDP service without an address',
     plant: (vpc) => udp(vpc, 'bind(5000)'),
     finds: ['warning wildcard-udp'],
-    says: ['node (process ', 'UDP port 5000', '0.0.0.0:5000'],
+    says: ['node (process ', 'UDP port 5000', '0.0.0.0:5000', '(172.31.15.216, 172.31.0.218)'],
+  },
+  {
+    name: 'a UDP service without an address, of both families',
+    plant: (vpc) => udp(vpc, 'bind(5000)', "'udp6'"),
+    finds: ['warning wildcard-udp'],
+    says: ['[::]:5000 (and IPv4)', '172.31.0.218, '],
+  },
+  {
+    name: 'a UDP service without an address, of IPv6 alone',
+    plant: (vpc) => udp(vpc, 'bind(5000)', "{ type: 'udp6', ipv6Only: true }"),
+    finds: ['warning wildcard-udp'],
+    says: ['[::]:5000 (IPv6 alone)', `(${eth0.addresses[1]?.split('/')[0]}, ${eth1.addresses[1]?.split('/')[0]})`],
   },
   {
     name: 'a port that is published on every address',
@@ -480,9 +492,9 @@ describe('finds, with two ENIs and the daemon,', () => {
 const commandsOf = (cure: string): string[] =>
   cure
     .replace(/^.*?(?:now|behind the daemon's): /, '')
-    .split(/,? or:? |, if |, and the same/)[0]!
+    .split(/,? or:? |, if |, and the same|, or put/)[0]!
     .split('; ')
-    .filter((command) => /^(ip|sysctl -w) /.test(command))
+    .filter((command) => /^(ip|sysctl -w|nft|iptables-legacy) /.test(command))
 
 /** Each cure that is commands ends its finding, and brings no error. */
 async function proveCures(vpc: Vpc, { findings }: Diagnosis, circumstances: Circumstances): Promise<void> {

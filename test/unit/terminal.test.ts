@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { columns, paint, wantsColour } from '../../src/terminal.ts'
+import { columns, fold, paint, wantsColour, widthOf } from '../../src/terminal.ts'
 
 afterEach(() => vi.unstubAllEnvs())
 
@@ -32,4 +32,38 @@ test('columns are aligned by what is visible, and nothing trails', () => {
 
 test('columns of nothing are nothing', () => {
   expect(columns([])).toEqual([])
+})
+
+describe('the width of', () => {
+  test.each([
+    { name: 'a terminal', stream: { isTTY: true, columns: 120 }, env: '', width: 120 },
+    { name: 'a terminal that does not know it', stream: { isTTY: true, columns: 0 }, env: '', width: 80 },
+    { name: 'a terminal with COLUMNS', stream: { isTTY: true, columns: 120 }, env: '60', width: 60 },
+    { name: 'a terminal with COLUMNS that are none', stream: { isTTY: true, columns: 120 }, env: 'x', width: 120 },
+    { name: 'a file', stream: {}, env: '60', width: undefined },
+  ])('$name: $width', ({ stream, env, width }) => {
+    vi.stubEnv('COLUMNS', env)
+    expect(widthOf(stream)).toBe(width)
+  })
+})
+
+describe('fold', () => {
+  const words = 'one two three four five six seven eight nine ten'.split(' ')
+  test('breaks between words, and indents what follows', () => {
+    expect(fold(words, 40, 3)).toEqual(['one two three four five six seven eight', '   nine ten'])
+    expect(fold(words, undefined, 3)).toEqual([words.join(' ')])
+    expect(fold([], 40, 3)).toEqual([])
+  })
+
+  test('never cuts a word, and holds a line of 40 at least', () => {
+    const long = 'x'.repeat(50)
+    expect(fold(['a', long, 'b'], 40, 1)).toEqual(['a', ` ${long}`, ' b'])
+    expect(fold(words, 5, 3)).toEqual(fold(words, 40, 3))
+  })
+
+  test('counts what is visible', () => {
+    const { red } = paint(true)
+    expect(fold([red('a'.repeat(20)), red('b'.repeat(19))], 40, 0)).toHaveLength(1)
+    expect(fold([red('a'.repeat(20)), red('b'.repeat(20))], 40, 0)).toHaveLength(2)
+  })
 })

@@ -1,5 +1,7 @@
 import { ipCommand } from '../../state/ip.ts'
-import { formatRule } from '../../state/rule.ts'
+import { linkWord } from '../../state/link.ts'
+import { formatRule, type Rule } from '../../state/rule.ts'
+import { ownerOf } from '../enis.ts'
 import type { Check, Evidence } from '../evidence.ts'
 import { enabledBy, enabledGlobs, type Files, linesLike, pathsLike } from '../files.ts'
 import type { Finding } from '../finding.ts'
@@ -46,16 +48,26 @@ export const cloudAgents: Check = {
   ],
 }
 
-/** The first of its rules. */
-const rulesOf = (agent: NonNullable<ReturnType<typeof agentOf>>, kernel: Evidence['kernel']): string[] =>
-  (kernel?.all.rules ?? [])
-    .filter((rule) => agentOf(rule) === agent)
-    .slice(0, 2)
-    .map((rule) => `${ipCommand(rule)} rule ${formatRule(rule)}`)
+type Agent = NonNullable<ReturnType<typeof agentOf>>
+
+const rulesOf = (agent: Agent, kernel: Evidence['kernel']): Rule[] =>
+  (kernel?.all.rules ?? []).filter((rule) => agentOf(rule) === agent)
+
+const ruleText = (rule: Rule): string => `${ipCommand(rule)} rule ${formatRule(rule)}`
+
+/** Names of the ENIs that it has rules for. */
+const linksOf = (agent: Agent, kernel: Evidence['kernel']): string[] => [
+  ...new Set(
+    rulesOf(agent, kernel).flatMap(
+      ({ source }) => (kernel && ownerOf(kernel, source?.address ?? ''))?.eni.link.name ?? [],
+    ),
+  ),
+]
 
 function nmCloudSetup({ files, kernel }: Evidence): Finding[] {
   const enabled = nmUnits.flatMap((unit) => enabledBy(files, unit))
-  const evidence = [...enabled, ...rulesOf('nm-cloud-setup', kernel)]
+  const reapply = linksOf('nm-cloud-setup', kernel).map((name) => `; nmcli device reapply ${linkWord(name)}`)
+  const evidence = [...enabled, ...rulesOf('nm-cloud-setup', kernel).slice(0, 2).map(ruleText)]
   return evidence.length === 0
     ? []
     : [
@@ -64,7 +76,7 @@ function nmCloudSetup({ files, kernel }: Evidence): Finding[] {
           id: 'nm-cloud-setup',
           what: 'nm-cloud-setup routes network interfaces by rules of its own, every five minutes, for IPv4 alone',
           evidence,
-          cure: 'systemctl disable --now nm-cloud-setup.timer nm-cloud-setup.service, then: nmcli device reapply eth1',
+          cure: `systemctl disable --now nm-cloud-setup.timer nm-cloud-setup.service${reapply.join('')}`,
         },
       ]
 }
@@ -91,7 +103,8 @@ function ec2NetUtils({ files, kernel }: Evidence): Finding[] {
         files,
         /setup-policy-routes$|system\/(refresh-)?policy-routes@\.(service|timer)$|ec2net-functions$|amazon-ec2-net-utils\.list$/,
       )
-  const evidence = [...udev, ...units, ...dropIns, ...programs, ...rules]
+  const installed = [...udev, ...units, ...programs].length > 0
+  const evidence = [...udev, ...units, ...dropIns, ...programs, ...rules.slice(0, 2).map(ruleText)]
   return evidence.length === 0
     ? []
     : [
@@ -100,10 +113,23 @@ function ec2NetUtils({ files, kernel }: Evidence): Finding[] {
           id: 'ec2-net-utils',
           what: "amazon-ec2-net-utils routes network interfaces by rules of its own, in front of the daemon's; version 2 reloads networkd at each change",
           evidence: evidence.slice(0, 4),
-          cure: 'apt-get purge amazon-ec2-net-utils, or: dnf remove amazon-ec2-net-utils (ec2-net-utils on Amazon Linux 2); then: systemctl restart systemd-networkd',
+          cure: [
+            ...(installed ? [removerOf(files)] : []),
+            ...dropIns.map((path) => `rm ${path}`),
+            ...(dropIns.length > 0 ? ['systemctl restart systemd-networkd'] : []),
+            ...rules.map((rule) => `${ipCommand(rule)} rule del ${formatRule(rule)}`),
+          ].join('; '),
         },
       ]
 }
+
+/** By the package: that of Debian and Ubuntu, of Amazon Linux 2 and of its successor. */
+const removerOf = (files: Files): string =>
+  files.has('/var/lib/dpkg/info/amazon-ec2-net-utils.list')
+    ? 'apt-get purge amazon-ec2-net-utils'
+    : files.has('/etc/sysconfig/network-scripts/ec2net-functions')
+      ? 'yum remove ec2-net-utils'
+      : 'dnf remove amazon-ec2-net-utils'
 
 /** Of two files with one name the stronger folder's counts (udev(7)). */
 function udevRules(files: Files, name: RegExp): string[] {
@@ -122,11 +148,11 @@ function cloudInitHotplug({ files }: Evidence): Finding[] {
   const configured = pathsLike(files, /^\/etc\/cloud\/cloud\.cfg|^\/var\/lib\/cloud\/instance\//).flatMap((path) =>
     linesLike(files, path, /^updates:/).length === 0 ? [] : linesLike(files, path, /(?<![\w-])hotplug(?![\w-])/),
   )
-  const evidence = [
+  const hooks = [
     ...udevRules(files, /cloud-init-hook-hotplug\.rules$/),
     ...pathsLike(files, /^\/run\/cloud-init\/hotplug\.enabled$/),
-    ...configured,
   ]
+  const evidence = [...hooks, ...configured]
   return evidence.length === 0 || leavesNetworkAlone(files)
     ? []
     : [
@@ -135,10 +161,19 @@ function cloudInitHotplug({ files }: Evidence): Finding[] {
           id: 'cloud-init-hotplug',
           what: 'cloud-init configures interfaces anew whenever one is attached: it rewrites the configuration of all of them and restarts their links',
           evidence,
-          cure: `leave "hotplug" out of updates.network.when, or: echo 'updates: {network: {when: [boot-new-instance]}}' > /etc/cloud/cloud.cfg.d/99-no-hotplug.cfg; rm -f /etc/udev/rules.d/*-cloud-init-hook-hotplug.rules`,
+          cure: [
+            ...hooks.map(withoutHook),
+            configured.length > 0
+              ? 'take "hotplug" out of these lines'
+              : `echo 'updates: {network: {when: [boot-new-instance]}}' > /etc/cloud/cloud.cfg.d/99-no-hotplug.cfg`,
+          ].join('; '),
         },
       ]
 }
+
+/** One of the vendor's comes back with the next package: a link to /dev/null of its name is stronger (udev(7)). */
+const withoutHook = (path: string): string =>
+  /^\/(usr\/)?lib\//.test(path) ? `ln -sf /dev/null /etc/udev/rules.d/${path.split('/').at(-1)}` : `rm -f ${path}`
 
 /** `network: {config: disabled}`, or no cloud-init at all: then it configures no interface, attached or not. */
 const leavesNetworkAlone = (files: Files): boolean =>

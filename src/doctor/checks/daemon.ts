@@ -36,6 +36,12 @@ const configuration = ({ configFaults }: Evidence): Finding[] =>
         },
       ]
 
+/** What starts it: the unit where it is installed. */
+export const startOf = (files: Evidence['files']): string =>
+  pathsLike(files, unitFiles).length > 0
+    ? 'systemctl enable --now eni-routed'
+    : 'eni-routed run, or once: eni-routed apply'
+
 function presence({ daemon: { state }, daemon: it, kernel, files }: Evidence): Finding[] {
   const installed = pathsLike(files, unitFiles).length > 0
   if (state === 'silent') {
@@ -52,7 +58,7 @@ function presence({ daemon: { state }, daemon: it, kernel, files }: Evidence): F
   if (state === 'running' || !isMultihomed(kernel)) {
     return []
   }
-  const start = installed ? 'systemctl enable --now eni-routed' : 'eni-routed run, or once: eni-routed apply'
+  const start = startOf(files)
   const wrong = wantOfShape(kernel)
   if (wrong.length > 0) {
     return [
@@ -113,7 +119,7 @@ function work({ daemon: it, kernel }: Evidence): Finding[] {
       id: 'contested',
       what: `another program keeps undoing what the daemon does: put back ${repairs} times`,
       evidence: [object, `last heard of: ${by}`],
-      cure: 'stop the program that does so, or teach it to leave that alone',
+      cure: 'eni-routed history tells when; stop the program that does so, or teach it to leave that alone',
     }),
   )
   const outdated: Finding[] =

@@ -17,7 +17,7 @@ export const firewall: Check = {
                   id: 'packet-filter-drops',
                   what: `the packet filter drops everything ${drop.hook === 'input' ? 'that comes in' : 'that goes out'} ${hit}`,
                   evidence: [drop.text],
-                  cure: 'take that rule out, or put rules before it that accept what is meant to pass',
+                  cure: `${drop.removal}, or put rules before it that accept what is meant to pass`,
                 },
               ]
         })

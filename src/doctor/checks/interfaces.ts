@@ -1,15 +1,16 @@
+import type { Wire } from '../../netlink/link-wire.ts'
 import { ec2Drivers } from '../../policy/enis.ts'
 import { linkWord } from '../../state/link.ts'
 import { contains, formatPrefix, isHostPrefix, prefixKey } from '../../state/prefix.ts'
 import { table } from '../../state/route.ts'
 import { addressesOf, isDefault, isMultihomed, managed, routableOf } from '../enis.ts'
-import type { Check, Evidence, KernelState, Wire } from '../evidence.ts'
+import type { Check, Evidence, KernelState } from '../evidence.ts'
 import type { Finding } from '../finding.ts'
 
 /** Interfaces that are there and can't answer. */
 export const interfaces: Check = {
   reads: [],
-  find: ({ kernel, settings, wires }) => {
+  find: ({ kernel, settings, wires = [] }) => {
     if (!kernel) {
       return []
     }

@@ -3,6 +3,7 @@ import { differences } from '../../policy/differences.ts'
 import { enumerate } from '../../policy/enumerate.ts'
 import { networkPlugin } from '../../policy/hands-off.ts'
 import { isRoutable } from '../../state/address.ts'
+import { families, familyOf } from '../../state/ip.ts'
 import { type Link, linkWord } from '../../state/link.ts'
 import { hostPrefix, prefixKey } from '../../state/prefix.ts'
 import type { Check, Drop, Evidence, KernelState, MetadataProbe } from '../evidence.ts'
@@ -31,8 +32,22 @@ const unlisted = ({ all, assessment }: KernelState, settings: Evidence['settings
       id: 'address-not-of-the-vpc',
       what: `${difference.eni.link.name} has ${enumerate(difference.unlisted)}, which the VPC has not given to it: what is sent from there is dropped`,
       evidence: [`addresses of ${difference.eni.link.mac} as the instance metadata lists them`],
-      cure: `${difference.unlisted.map((address) => removal(all, address, difference.eni.link)).join('; ')}, or give it to the ENI: aws ec2 assign-private-ip-addresses`,
+      cure: `${difference.unlisted.map((address) => removal(all, address, difference.eni.link)).join('; ')}, or: ${assignment(difference.unlisted, settings.knowledge.enis.get(difference.eni.link.mac)?.id)}`,
     }))
+
+/** What gives the addresses to the ENI. */
+const assignment = (addresses: readonly string[], id = 'ENI'): string =>
+  families
+    .map((family) => ({ family, own: addresses.filter((address) => familyOf(address) === family) }))
+    .filter(({ own }) => own.length > 0)
+    .map(({ family, own }) => {
+      const [verb, option] =
+        family === 4
+          ? ['assign-private-ip-addresses', '--private-ip-addresses']
+          : ['assign-ipv6-addresses', '--ipv6-addresses']
+      return `aws ec2 ${verb} --network-interface-id ${id} ${option} ${own.join(' ')}`
+    })
+    .join('; ')
 
 /** With its prefix length: ip(8) warns of a deletion without. */
 function removal({ addresses }: KernelState['all'], address: string, { index, name }: Link): string {
@@ -107,16 +122,16 @@ function faultOf(probe: MetadataProbe, all: Evidence): Omit<Finding, 'severity'>
   if (!isExpected(all) && !ownRefusals.includes(token)) {
     return undefined
   }
-  const filters = (all.drops ?? []).filter(concernsMetadata).map(({ text }) => text)
+  const filters = (all.drops ?? []).filter(concernsMetadata)
   const host = new URL(endpoint).hostname
   const typed = endpoint !== defaults.metadata.endpoint ? ', or metadata.endpoint is mistyped' : ''
   return {
     id: 'metadata-unreachable',
     what: `the instance metadata service does not answer: interfaces are routed by what the kernel shows, and a bare one can't be configured`,
-    evidence: [...evidence, ...filters],
+    evidence: [...evidence, ...filters.map(({ text }) => text)],
     cure:
       filters.length > 0
-        ? 'take that rule out of the packet filter'
+        ? filters.map(({ removal }) => removal).join('; ')
         : `ip route get ${host} and the packet filter tell where it ends${typed}; where there is no service, set metadata.mode = "off"`,
   }
 }

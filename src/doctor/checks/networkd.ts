@@ -3,9 +3,27 @@ import { enabledBy, enabledGlobs, type Files, linesLike, pathsLike } from '../fi
 import type { Finding } from '../finding.ts'
 import { assignments, booleanOf, configurationFiles, configurationGlobs } from '../ini.ts'
 
-/** The keys that keep networkd to its own, and the version of systemd that knows both. */
+/** The keys that keep networkd to its own. */
 const keys = ['ManageForeignRoutingPolicyRules', 'ManageForeignRoutes'] as const
-const knowsBoth = 249
+type Key = (typeof keys)[number]
+
+/** What networkd deletes of others, and the keys that keep it from that; none where nothing does, but in a later version. */
+interface Habit {
+  readonly deletes: string
+  readonly keys: readonly Key[]
+  readonly mended: number
+}
+
+/**
+ * By the version of systemd, as far as its pull requests 14858, 19106, 19287 and 20656 tell; only the first number of it is
+ * seen. Until 246 and 249 a key lacks. 247.4 and the last releases of 247 and 248 are taken for 247.3, which Debian 11 has,
+ * and for 248.3. 249.0 to 249.4 heed the key of routes for rules, too: with both all is well.
+ */
+function habitOf(version = Number.POSITIVE_INFINITY): Habit {
+  if (version < 248) return { deletes: 'routes', keys: version < 246 ? [] : ['ManageForeignRoutes'], mended: 246 }
+  return { deletes: 'rules and routes', keys: version < 249 ? [] : keys, mended: 249 }
+}
+
 const dirname = '/etc/systemd/networkd.conf.d'
 
 const units = ['systemd-networkd.service', 'systemd-networkd.socket', 'dbus-org.freedesktop.network1.service']
@@ -31,18 +49,16 @@ export const networkd: Check = {
     'usr/lib/netplan/*.yaml',
   ],
   find: (evidence) => {
-    const user = userOf(evidence)
-    return user.length === 0 ? [] : verdict(evidence, user)
+    const shown = [...usersOf(evidence).slice(0, 2), ...netplanFiles(evidence.files).slice(0, 1)]
+    return shown.length === 0 ? [] : verdict(evidence, shown)
   },
 }
 
-/** What shows that networkd configures interfaces here. */
-function userOf({ processes, files }: Evidence): string[] {
-  const running = processes
-    .filter(({ name }) => name === 'systemd-network')
-    .map(({ pid }) => `process ${pid} is systemd-networkd`)
-  return [...running, ...units.flatMap((unit) => enabledBy(files, unit)), ...netplanFiles(files)]
-}
+/** What shows that networkd configures interfaces here, besides netplan. */
+const usersOf = ({ processes, files }: Evidence): string[] => [
+  ...processes.filter(({ name }) => name === 'systemd-network').map(({ pid }) => `process ${pid} is systemd-networkd`),
+  ...units.flatMap((unit) => enabledBy(files, unit)),
+]
 
 /** netplan's files, unless they leave everything to NetworkManager. */
 const netplanFiles = (files: Files): string[] => {
@@ -56,47 +72,35 @@ const netplanFiles = (files: Files): string[] => {
     : paths
 }
 
-function verdict({ files, changedAt, processes }: Evidence, user: readonly string[]): Finding[] {
+/** `shown`: by what it is there. */
+function verdict({ files, changedAt, processes }: Evidence, shown: readonly string[]): Finding[] {
   const version = versionOf(files)
-  const faults = keys.map((key) => faultOf(files, key)).filter((fault) => fault !== undefined)
-  const netplan = netplanFiles(files)
-  if (version !== undefined && version.number < knowsBoth) {
+  const habit = habitOf(version?.number)
+  const faults = habit.keys.map((key) => faultOf(files, key)).filter((fault) => fault !== undefined)
+  if (version !== undefined && habit.keys.length === 0) {
     return [
       {
         severity: 'warning',
         id: 'networkd-too-old',
-        what: `systemd-networkd ${version.number} can't be kept from deleting rules and routes of others (${knowsBoth} can): they are gone at every change of an interface until the daemon has put them back`,
-        evidence: [version.path, ...user.slice(0, 2)],
-        cure: `upgrade systemd to ${knowsBoth}.5 or newer, or configure the interfaces by another program; the daemon repairs meanwhile`,
+        what: `systemd-networkd ${version.number} can't be kept from deleting ${habit.deletes} of others (${habit.mended} and newer can): they are gone at every change of an interface until the daemon has put them back`,
+        evidence: [version.path, ...shown],
+        cure: `upgrade systemd to ${habit.mended} or newer, or configure the interfaces by another program; the daemon repairs meanwhile`,
       },
     ]
   }
   if (faults.length === 0) {
     return notYetRead(files, changedAt, processes)
   }
-  const what =
-    'systemd-networkd deletes rules and routes that it did not make, of every interface, whenever it configures one'
-  const dropIn = dropInFor(files)
-  const cure = `mkdir -p ${dirname} && printf '[Network]\\nManageForeignRoutingPolicyRules=no\\nManageForeignRoutes=no\\n' > ${dropIn}, then: systemctl restart systemd-networkd`
+  const netplan = netplanFiles(files).length > 0 ? ', as at every "netplan apply"' : ''
+  const settings = keys.map((key) => `${key}=no\\n`).join('')
   return [
     {
       severity: 'warning',
       id: 'networkd-foreign-rules',
-      what,
-      evidence: [...faults, ...misplaced(files), ...user.slice(0, 2)],
-      cure,
+      what: `systemd-networkd deletes ${habit.deletes} that it did not make whenever it configures an interface${netplan}`,
+      evidence: [...faults, ...misplaced(files), ...shown],
+      cure: `mkdir -p ${dirname} && printf '[Network]\\n${settings}' > ${dropInFor(files)} && systemctl restart systemd-networkd`,
     },
-    ...netplan
-      .map(
-        (path): Finding => ({
-          severity: 'warning',
-          id: 'netplan',
-          what: 'netplan hands interfaces to systemd-networkd, which deletes the rules of others at every "netplan apply"',
-          evidence: [path],
-          cure: `the same drop-in, ${dropIn}`,
-        }),
-      )
-      .slice(0, 1),
   ]
 }
 
@@ -159,7 +163,7 @@ function notYetRead(files: Files, changedAt: Evidence['changedAt'], processes: E
 }
 
 /** Why the key does not say no; undefined where it does. */
-function faultOf(files: Files, key: (typeof keys)[number]): string | undefined {
+function faultOf(files: Files, key: Key): string | undefined {
   const found = assignments(files, 'networkd.conf', 'Network', key)
   const valid = found.filter(({ value }) => booleanOf(value) !== undefined)
   const last = valid.at(-1) ?? found.at(-1)

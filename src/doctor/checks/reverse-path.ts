@@ -3,6 +3,7 @@ import { isMultihomed, managed } from '../enis.ts'
 import type { Check, Evidence, KernelState } from '../evidence.ts'
 import type { Finding } from '../finding.ts'
 import { effectiveSysctl, linkSysctl, sysctlName, sysctlText } from '../sysctl.ts'
+import { startOf } from './daemon.ts'
 import { towardsContainers } from './published-ports.ts'
 
 const strict = 1
@@ -71,7 +72,7 @@ function strictWithoutShape(evidence: Evidence, kernel: KernelState): Finding[] 
       id: 'rp-filter-strict',
       what: `strict rp_filter on ${links.join(', ')} drops what comes in by an interface that main would not answer by, before any program sees it`,
       evidence: settingsOf(evidence, links, 'rp_filter', strict),
-      cure: 'start the daemon: under its rules local services pass the strict filter, too',
+      cure: `${startOf(evidence.files)}; under the daemon's rules local services pass the strict filter, too`,
     },
   ]
 }

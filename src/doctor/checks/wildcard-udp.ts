@@ -1,5 +1,7 @@
-import { isMultihomed, managed } from '../enis.ts'
-import type { Check, Process, WildcardSocket } from '../evidence.ts'
+import { enumerate } from '../../policy/enumerate.ts'
+import { families, familyOf } from '../../state/ip.ts'
+import { isMultihomed, managed, routableOf } from '../enis.ts'
+import type { Check, KernelState, Process, WildcardSocket } from '../evidence.ts'
 import type { Files } from '../files.ts'
 import type { Finding } from '../finding.ts'
 
@@ -29,13 +31,22 @@ const linkLocalPorts = [67, 68, 546, 5353, 5355]
 /** Routing can't mend what such a service does wrong: the kernel takes the source of its answers from main. */
 export const wildcardUdp: Check = {
   reads: ['proc/sys/net/ipv4/ip_local_port_range'],
-  find: ({ kernel, wildcards, files }) => {
-    if (!isMultihomed(kernel) || managed(kernel).length < 2) {
+  find: ({ kernel, wildcards = [], files }) => {
+    if (!isMultihomed(kernel)) {
       return []
     }
-    return [...byProgram(wildcards.filter((socket) => isService(socket, files))).values()].map(finding)
+    const concerned = wildcards.filter((socket) => isService(socket, files) && isAskedAtSeveral(socket, kernel))
+    return [...byProgram(concerned).values()].map((sockets) => finding(sockets, kernel))
   },
 }
+
+/** Of a family whose addresses only one ENI has, nothing can be mixed up. */
+const isAskedAtSeveral = ({ families }: WildcardSocket, kernel: KernelState): boolean =>
+  families.some(
+    (family) =>
+      managed(kernel).filter((plan) => routableOf(kernel, plan).some(({ address }) => familyOf(address) === family))
+        .length > 1,
+  )
 
 /** A port that the kernel chose is a client's. */
 function isService({ port, process }: WildcardSocket, files: Files): boolean {
@@ -60,7 +71,7 @@ function byProgram(sockets: readonly WildcardSocket[]): Map<string, WildcardSock
   return groups
 }
 
-function finding(sockets: readonly WildcardSocket[]): Finding {
+function finding(sockets: readonly WildcardSocket[], kernel: KernelState): Finding {
   const ports = [...new Set(sockets.map(({ port }) => port))].sort((a, b) => a - b)
   const { process } = sockets[0] as WildcardSocket
   const who = process ? `${programOf(process)} (process ${process.pid})` : 'a process that can not be seen from here'
@@ -68,12 +79,21 @@ function finding(sockets: readonly WildcardSocket[]): Finding {
     severity: 'warning',
     id: 'wildcard-udp',
     what: `${who} listens on UDP ${ports.length === 1 ? 'port' : 'ports'} ${ports.join(', ')} without an address: asked at another interface's address, it may answer from the first one's`,
-    evidence: sockets.map(
-      ({ family, port }) =>
-        `udp ${family === 4 ? '0.0.0.0' : '[::]'}:${port}${process ? ` ${commandOf(process)}` : ''}`,
-    ),
-    cure: 'have it listen on each address by itself, or turn on its option for this (OpenVPN: multihome); programs that use IP_PKTINFO need nothing',
+    evidence: sockets.map((socket) => `udp ${boundTo(socket)}${process ? ` ${commandOf(process)}` : ''}`),
+    cure: `have it listen on each address by itself (${addressesFor(sockets, kernel)}), or turn on its option for this (OpenVPN: multihome); programs that use IP_PKTINFO need nothing`,
   }
+}
+
+function boundTo({ families, port }: WildcardSocket): string {
+  const [first] = families
+  return families.length > 1 ? `[::]:${port} (and IPv4)` : first === 4 ? `0.0.0.0:${port}` : `[::]:${port} (IPv6 alone)`
+}
+
+/** Addresses of the families that the sockets take, of every ENI. */
+function addressesFor(sockets: readonly WildcardSocket[], kernel: KernelState): string {
+  const taken = families.filter((family) => sockets.some((socket) => socket.families.includes(family)))
+  const all = managed(kernel).flatMap((plan) => routableOf(kernel, plan))
+  return enumerate(all.map(({ address }) => address).filter((address) => taken.includes(familyOf(address))))
 }
 
 /** The program's file name: threads may call themselves anything. */

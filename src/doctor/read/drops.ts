@@ -1,37 +1,55 @@
 import type { Drop } from '../evidence.ts'
 
-/** A listing of nftables says of every rule what it has counted, which tells nobody anything here. */
-export const withoutCounter = (line: string): string => line.replace(/ ?\bcounter packets \d+ bytes \d+/, '')
+/** A line of a listing of nftables without what the rule has counted, which tells nobody anything here; and its handle. */
+export function ruleText(line: string): { readonly text: string; readonly handle: string } {
+  const [, text = '', handle = ''] = /^\s*(.*?)(?: # handle (\d+))?$/.exec(line) ?? []
+  return { text: text.replace(/ ?\bcounter packets \d+ bytes \d+/, ''), handle }
+}
 
-/** From the listing of `nft list ruleset`: rules that end in drop or reject and are the first word on what they select. */
+/** From the listing of `nft --handle list ruleset`: rules that end in drop or reject; which of them are the first word. */
 export function dropsOfNft(listing: string): Drop[] {
   const found: Drop[] = []
   let [table, chain, accepts] = ['', '', false]
   let hook: Drop['hook']
-  for (const line of listing.split('\n').map((text) => withoutCounter(text.trim()))) {
+  for (const { text: line, handle } of listing.split('\n').map(ruleText)) {
     const [, kind, name = '', more = ''] = /^(table|chain) (\S+) ?(\S*)/.exec(line) ?? []
     if (kind === 'table') table = `${name} ${more}`
     if (kind === 'chain') [chain, hook, accepts] = [name, undefined, false]
     hook = hookOf(/^type filter hook (\w+) /.exec(line)?.[1]) ?? hook
-    if (/ (drop|reject)\b[^"]*$/.test(` ${line}`) && !line.startsWith('type ')) {
-      const text = `nft table ${table} chain ${chain}: ${line}`
-      found.push({ text, addresses: addressesIn(line), ...(hook && !accepts ? wholeOfNft(line, hook) : {}) })
+    // What has no handle is no rule: the policy of a chain, an element of a map.
+    if (handle !== '' && / (drop|reject)\b[^"]*$/.test(` ${line}`)) {
+      found.push({
+        text: `nft table ${table} chain ${chain}: ${line}`,
+        removal: `nft delete rule ${table} ${chain} handle ${handle}`,
+        addresses: addressesIn(line),
+        ...(hook && !accepts ? wholeOfNft(line, hook) : {}),
+      })
     }
     accepts ||= leavesAWay(line)
   }
   return found
 }
 
-/** From the listing of iptables-save. */
-export function dropsOfIptables(listing: string): Drop[] {
+/** From the listing of iptables-legacy-save, or ip6tables-legacy-save. */
+export function dropsOfIptables(listing: string, family: 4 | 6): Drop[] {
+  const tool = family === 4 ? 'iptables-legacy' : 'ip6tables-legacy'
+  let table = ''
   const open = new Set<string>()
   return listing.split('\n').flatMap((line): Drop[] => {
+    table = /^\*(\S+)/.exec(line)?.[1] ?? table
     const [, chain = '', rule = ''] = /^-A (\S+) (.*)$/.exec(line) ?? []
     const hook = hookOf(chain.toLowerCase())
     const whole = hook && !open.has(chain) ? wholeOfIptables(rule, hook) : {}
     if (/ -[jg] (?!DROP|REJECT|LOG)/.test(` ${rule}`) && !/^-i lo /.test(rule)) open.add(chain)
     return / -j (DROP|REJECT)\b/.test(` ${rule}`)
-      ? [{ text: `iptables ${line}`, addresses: addressesIn(rule), ...whole }]
+      ? [
+          {
+            text: `${tool} -t ${table} ${line}`,
+            removal: `${tool} -t ${table} -D ${chain} ${rule}`,
+            addresses: addressesIn(rule),
+            ...whole,
+          },
+        ]
       : []
   })
 }

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import type { Drop, Redirection } from '../evidence.ts'
-import { dropsOfIptables, dropsOfNft, withoutCounter } from './drops.ts'
+import { dropsOfIptables, dropsOfNft, ruleText } from './drops.ts'
 
 /** ms; a ruleset of 100,000 rules takes some seconds. */
 const patience = 10_000
@@ -16,7 +16,7 @@ export interface PacketFilter {
  * iptables-legacy. undefined where none of the tools may look.
  */
 export function readPacketFilter(): PacketFilter | undefined {
-  const nft = output('nft', ['--terse', 'list', 'ruleset'])
+  const nft = output('nft', ['--terse', '--handle', 'list', 'ruleset'])
   // Without a table's name they show what is loaded, and load nothing themselves.
   const legacy = (['iptables-legacy-save', 'ip6tables-legacy-save'] as const).map((tool, i) => ({
     family: i === 0 ? (4 as const) : (6 as const),
@@ -30,7 +30,7 @@ export function readPacketFilter(): PacketFilter | undefined {
       ...redirectionsOfNft(nft ?? ''),
       ...legacy.flatMap(({ family, text }) => redirectionsOfIptables(text ?? '', family)),
     ],
-    drops: [...dropsOfNft(nft ?? ''), ...legacy.flatMap(({ text }) => dropsOfIptables(text ?? ''))],
+    drops: [...dropsOfNft(nft ?? ''), ...legacy.flatMap(({ family, text }) => dropsOfIptables(text ?? '', family))],
   }
 }
 
@@ -49,14 +49,14 @@ function output(tool: string, args: readonly string[]): string | undefined {
   }
 }
 
-/** From the listing of `nft list ruleset`, one rule a line. What only the host's own connections meet is left out. */
+/** From the listing of `nft --handle list ruleset`, one rule a line. What only the host's own connections meet is left out. */
 export function redirectionsOfNft(listing: string): Redirection[] {
   const found: Redirection[] = []
   let family: Redirection['family']
   let table = ''
   let chain = ''
   let outgoing = false
-  for (const line of listing.split('\n').map((text) => text.trim())) {
+  for (const { text: line } of listing.split('\n').map(ruleText)) {
     const [, kind, name = '', more = ''] = /^(table|chain) (\S+) ?(\S*)/.exec(line) ?? []
     if (kind === 'table') table = `${name} ${more}`
     if (kind === 'table') family = name === 'ip' ? 4 : name === 'ip6' ? 6 : undefined
@@ -69,7 +69,7 @@ export function redirectionsOfNft(listing: string): Redirection[] {
       const addresses = setOf(/\bip6? daddr (\{[^}]*\}|[^\s!]+)/.exec(line)?.[1])
       found.push({
         family,
-        text: `nft table ${table} chain ${chain}: ${withoutCounter(line)}`,
+        text: `nft table ${table} chain ${chain}: ${line}`,
         addresses,
         ...(iif ? { iif } : {}),
       })
@@ -91,7 +91,12 @@ export const redirectionsOfIptables = (listing: string, family: 4 | 6): Redirect
     .map(({ line }) => {
       const destination = /(?<!! )-d (\S+)/.exec(line)?.[1]
       const iif = /(?<!! )-i (\S+)/.exec(line)?.[1]
-      return { family, text: `iptables -t nat ${line}`, addresses: setOf(destination), ...(iif ? { iif } : {}) }
+      return {
+        family,
+        text: `${family === 4 ? 'iptables-legacy' : 'ip6tables-legacy'} -t nat ${line}`,
+        addresses: setOf(destination),
+        ...(iif ? { iif } : {}),
+      }
     })
 
 /** kube-proxy's last step, which says nothing of where a connection came to; what is published stands in KUBE-NODEPORTS. */

@@ -244,7 +244,6 @@ describe('found:', () => {
         'etc/systemd/networkd.conf': '',
       },
       id: 'networkd-foreign-rules',
-      also: ['netplan'],
       at: '/etc/netplan/x.yaml',
     },
     {
@@ -427,9 +426,46 @@ describe('found:', () => {
     expect(findings[0]?.cure).not.toBe('')
   })
 
-  test('netplan with networkd, both, once each', () => {
+  test('netplan with networkd is one finding, with one file of each', () => {
     const files = { ...networkd, 'etc/netplan/50-cloud-init.yaml': netplan, 'etc/netplan/60-x.yaml': netplan }
-    expect(findingsOf({ files }).map(({ id }) => id)).toEqual(['networkd-foreign-rules', 'netplan'])
+    const findings = findingsOf({ files })
+    expect(findings.map(({ id }) => id)).toEqual(['networkd-foreign-rules'])
+    expect(findings[0]?.what).toContain('as at every "netplan apply"')
+    expect(findings[0]?.evidence.slice(2)).toEqual([
+      '/etc/systemd/system/multi-user.target.wants/systemd-networkd.service',
+      '/etc/netplan/50-cloud-init.yaml',
+    ])
+  })
+})
+
+describe('networkd by its version', () => {
+  const rules = '[Network]\nManageForeignRoutingPolicyRules=no\n'
+  const routes = '[Network]\nManageForeignRoutes=no\n'
+  const deletes = (what: string) => `systemd-networkd deletes ${what} that it did not make`
+  test.each([
+    {
+      version: 245,
+      conf: off,
+      says: "systemd-networkd 245 can't be kept from deleting routes of others (246 and newer can)",
+    },
+    { version: 246, conf: '', says: deletes('routes') },
+    { version: 246, conf: rules, says: deletes('routes') },
+    { version: 246, conf: routes, says: undefined },
+    { version: 247, conf: routes, says: undefined },
+    {
+      version: 248,
+      conf: off,
+      says: "systemd-networkd 248 can't be kept from deleting rules and routes of others (249 and newer can)",
+    },
+    { version: 249, conf: routes, says: deletes('rules and routes') },
+    { version: 249, conf: off, says: undefined },
+    { version: undefined, conf: routes, says: deletes('rules and routes') },
+    { version: undefined, conf: off, says: undefined },
+  ])('$version with "$conf"', ({ version, conf, says }) => {
+    const library = version === undefined ? {} : { [`usr/lib/systemd/libsystemd-shared-${version}.so`]: '' }
+    const [finding] = findingsOf({ files: { ...enabled, ...library, 'etc/systemd/networkd.conf': conf } })
+    if (says === undefined) expect(finding).toBe(undefined)
+    else expect(finding?.what).toContain(says)
   })
 })
 
@@ -453,6 +489,6 @@ describe('the cure for networkd is read after what says otherwise:', () => {
       dropIn: 'zz-eni-routed.conf',
     },
   ])('$name', ({ files, dropIn }) => {
-    expect(cureOf(files)).toContain(`> /etc/systemd/networkd.conf.d/${dropIn},`)
+    expect(cureOf(files)).toContain(`> /etc/systemd/networkd.conf.d/${dropIn} && systemctl restart`)
   })
 })

@@ -13,7 +13,13 @@ const sysctl = (family: 4 | 6, link: string, key: string, value: number) => ({
   [`proc/sys/net/ipv${family}/conf/${link}/${key}`]: `${value}\n`,
 })
 const wire = { name: 'eth1', carrier: true, mtu: 1500, arp: true }
-const drop = { text: 'iifname "eth1" drop', hook: 'input', link: 'eth1', addresses: [] } as const
+const drop = {
+  text: 'iifname "eth1" drop',
+  removal: 'nft delete it',
+  hook: 'input',
+  link: 'eth1',
+  addresses: [],
+} as const
 const openPort = { family: 4, text: 'tcp dport 80 dnat to 172.17.0.2', addresses: [] } as const
 const ipv6 = 'addr fd00::1/64 dev eth0\naddr fd00::2/64 dev eth1\n'
 
@@ -40,8 +46,8 @@ describe('silent about', () => {
       other: {
         drops: [
           { ...drop, link: 'docker0' },
-          { text: 'ip daddr 10.0.0.9 drop', hook: 'input', addresses: ['10.0.0.9'] },
-          { text: 'tcp dport 25 ip daddr 172.31.0.218 drop', addresses: ['172.31.0.218'] },
+          { text: 'ip daddr 10.0.0.9 drop', removal: '', hook: 'input', addresses: ['10.0.0.9'] },
+          { text: 'tcp dport 25 ip daddr 172.31.0.218 drop', removal: '', addresses: ['172.31.0.218'] },
         ],
       },
     },
@@ -109,13 +115,19 @@ describe('silent about', () => {
       other: { redirections: [{ ...openPort, addresses: ['10.96.0.10'] }] },
     },
     {
+      name: 'a UDP service for IPv6 alone, where one ENI has IPv6',
+      kernel: `${twoEnis}addr fd00::1/64 dev eth0`,
+      other: { wildcards: [{ families: [6], port: 5000 }] },
+    },
+    { name: 'UDP sockets and wires that could not be seen', other: { wildcards: undefined, wires: undefined } },
+    {
       name: 'clients, kernel sockets and programs that answer right',
       other: {
         wildcards: [
-          { family: 4, port: 40_000 },
-          { family: 4, port: 68 },
+          { families: [4], port: 40_000 },
+          { families: [4], port: 68 },
           {
-            family: 4,
+            families: [4, 6],
             port: 123,
             process: { pid: 1, name: 'chronyd', command: ['/usr/sbin/chronyd'], startedAt: 1000 },
           },
@@ -174,8 +186,39 @@ interface Fault extends Row {
   readonly says: string
 }
 
+const openvpn = { pid: 9, name: 'openvpn', command: ['/usr/sbin/openvpn', '--config', 'a.conf'], startedAt: 1000 }
+
 describe('found:', () => {
   test.each<Fault>([
+    {
+      name: 'a UDP service for both families, where one has two ENIs',
+      other: { wildcards: [{ families: [4, 6], port: 1194, process: openvpn }] },
+      finds: ['wildcard-udp'],
+      says: 'openvpn (process 9) listens on UDP port 1194 without an address: asked at another interface\'s address, it may answer from the first one\'s","evidence":["udp [::]:1194 (and IPv4) /usr/sbin/openvpn --config a.conf"],"cure":"have it listen on each address by itself (172.31.15.216, 172.31.0.218)',
+    },
+    {
+      name: 'a UDP service for IPv6 alone, and two ENIs that have it',
+      kernel: `${twoEnis}${ipv6}`,
+      other: {
+        wildcards: [
+          { families: [6], port: 1195, process: openvpn },
+          { families: [6], port: 1194, process: openvpn },
+        ],
+      },
+      finds: ['wildcard-udp'],
+      says: 'UDP ports 1194, 1195 without an address: asked at another interface\'s address, it may answer from the first one\'s","evidence":["udp [::]:1195 (IPv6 alone) /usr/sbin/openvpn --config a.conf","udp [::]:1194 (IPv6 alone) /usr/sbin/openvpn --config a.conf"],"cure":"have it listen on each address by itself (fd00::1, fd00::2)',
+    },
+    {
+      name: 'UDP services whose processes can not be seen, by their ports',
+      other: {
+        wildcards: [
+          { families: [4], port: 500 },
+          { families: [4], port: 4500 },
+        ],
+      },
+      finds: ['wildcard-udp', 'wildcard-udp'],
+      says: 'a process that can not be seen from here listens on UDP port 500 without',
+    },
     {
       name: 'connmark with strict rp_filter and without src_valid_mark',
       files: { ...conntrack, ...sysctl(4, 'eth1', 'rp_filter', 1), ...sysctl(4, 'all', 'src_valid_mark', 0) },
@@ -239,7 +282,17 @@ describe('found:', () => {
     },
     {
       name: 'a packet filter that drops all of an address',
-      other: { drops: [{ text: 'ip saddr 172.31.0.218 drop', hook: 'output', addresses: ['172.31.0.218'] }] },
+      other: {
+        drops: [
+          {
+            ...drop,
+            text: 'ip saddr 172.31.0.218 drop',
+            link: undefined as never,
+            hook: 'output',
+            addresses: ['172.31.0.218'],
+          },
+        ],
+      },
       finds: ['packet-filter-drops'],
       says: 'drops everything that goes out from 172.31.0.218',
     },
@@ -247,9 +300,12 @@ describe('found:', () => {
       name: 'metadata that the packet filter of a host that is not on EC2 keeps back',
       kernel: veths,
       toml: 'interfaces.include = ["eth*"]',
-      other: { metadata: silence, drops: [{ text: 'ip daddr 169.254.169.254 drop', addresses: ['169.254.169.254'] }] },
+      other: {
+        metadata: silence,
+        drops: [{ text: 'ip daddr 169.254.169.254 drop', removal: 'nft delete that', addresses: ['169.254.169.254'] }],
+      },
       finds: ['metadata-unreachable'],
-      says: 'ip daddr 169.254.169.254 drop',
+      says: 'ip daddr 169.254.169.254 drop"],"cure":"nft delete that"',
     },
     {
       name: 'metadata that answers with errors, wherever',

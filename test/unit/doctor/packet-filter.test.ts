@@ -6,7 +6,7 @@ const listing = `
 table ip nat {
 	chain DOCKER {
 		iifname "docker0" counter packets 0 bytes 0 return
-		iifname != "docker0" tcp dport 8080 counter packets 0 bytes 0 dnat to 172.17.0.2:80
+		iifname != "docker0" tcp dport 8080 counter packets 0 bytes 0 dnat to 172.17.0.2:80 # handle 5
 		ip daddr 172.31.0.218 iifname != "docker0" tcp dport 81 counter packets 0 bytes 0 dnat to 172.17.0.3:81
 		ip daddr { 172.31.0.218, 172.31.15.216 } udp dport 53 dnat to 172.17.0.4
 		iifname "eth0" tcp dport 82 counter packets 0 bytes 0 xt target "DNAT"
@@ -82,13 +82,13 @@ test('the text of a redirection tells where it stands, and not what it counted',
     'nft table ip nat chain DOCKER: iifname != "docker0" tcp dport 8080 dnat to 172.17.0.2:80',
   )
   expect(redirectionsOfIptables('-A DOCKER -p tcp -j DNAT --to-destination 172.17.0.2:80', 4)[0]?.text).toBe(
-    'iptables -t nat -A DOCKER -p tcp -j DNAT --to-destination 172.17.0.2:80',
+    'iptables-legacy -t nat -A DOCKER -p tcp -j DNAT --to-destination 172.17.0.2:80',
   )
 })
 
 describe('what is dropped as a whole, and what in part:', () => {
   const chain = (rules: string, hook = 'input') =>
-    `table inet f {\n\tchain c {\n\t\ttype filter hook ${hook} priority filter; policy accept;\n\t\t${rules}\n\t}\n}\n`
+    `table inet f { # handle 1\n\tchain c { # handle 2\n\t\ttype filter hook ${hook} priority filter; policy drop;\n\t\t${rules.replaceAll('\n', ' # handle 3\n')} # handle 4\n\t}\n}\n`
   test.each([
     { rules: 'iifname "eth1" counter packets 3 bytes 180 drop', whole: ['input', 'eth1', ''] },
     { rules: 'iif "eth1" reject with icmp port-unreachable', whole: ['input', 'eth1', ''] },
@@ -113,8 +113,14 @@ describe('what is dropped as a whole, and what in part:', () => {
 
   test('chains without a hook, and rules that drop nothing', () => {
     const jumped =
-      'table ip f {\n\tchain c {\n\t\tiifname "eth1" drop\n\t}\n\tchain d {\n\t\tiifname "drop" accept\n\t}\n}\n'
-    expect(dropsOfNft(jumped)).toEqual([{ text: 'nft table ip f chain c: iifname "eth1" drop', addresses: [] }])
+      'table ip f {\n\tchain c {\n\t\tiifname "eth1" drop # handle 7\n\t}\n\tchain d {\n\t\tiifname "drop" accept # handle 8\n\t}\n}\n'
+    expect(dropsOfNft(jumped)).toEqual([
+      {
+        text: 'nft table ip f chain c: iifname "eth1" drop',
+        removal: 'nft delete rule ip f c handle 7',
+        addresses: [],
+      },
+    ])
     expect(dropsOfNft(chain('tcp dport 22 accept'))).toEqual([])
   })
 
@@ -131,6 +137,22 @@ describe('what is dropped as a whole, and what in part:', () => {
       whole: [undefined, undefined, '169.254.169.254'],
     },
   ])('iptables: $rules', ({ rules, whole }) => {
-    expect(dropsOfIptables(rules).map((drop) => [drop.hook, drop.link, drop.addresses.join()])).toEqual([whole])
+    expect(dropsOfIptables(rules, 4).map((drop) => [drop.hook, drop.link, drop.addresses.join()])).toEqual([whole])
+  })
+
+  test('what takes them out', () => {
+    expect(dropsOfNft(chain('iifname "eth1" counter packets 3 bytes 180 drop'))[0]?.removal).toBe(
+      'nft delete rule inet f c handle 4',
+    )
+    const save = '*mangle\n-A OUTPUT -j ACCEPT\nCOMMIT\n*filter\n:INPUT DROP [0:0]\n-A INPUT -i eth1 -j DROP\nCOMMIT\n'
+    expect(dropsOfIptables(save, 6)).toEqual([
+      {
+        text: 'ip6tables-legacy -t filter -A INPUT -i eth1 -j DROP',
+        removal: 'ip6tables-legacy -t filter -D INPUT -i eth1 -j DROP',
+        addresses: [],
+        hook: 'input',
+        link: 'eth1',
+      },
+    ])
   })
 })

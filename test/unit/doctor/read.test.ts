@@ -6,7 +6,9 @@ import { salvageConfig } from '../../../src/config/salvage.ts'
 import { nearest } from '../../../src/doctor/nearest.ts'
 import { readFiles } from '../../../src/doctor/read/files.ts'
 import { readProcesses } from '../../../src/doctor/read/processes.ts'
-import { wildcardsIn } from '../../../src/doctor/read/sockets.ts'
+import { isWildcard } from '../../../src/doctor/read/sockets.ts'
+import { readWires } from '../../../src/doctor/read/wires.ts'
+import type { UdpSocket } from '../../../src/netlink/udp-socket.ts'
 
 let root: string
 beforeEach(() => {
@@ -41,14 +43,21 @@ test('files are read under the root, links as the machine sees them', () => {
   })
 })
 
-test('UDP sockets without an address, but those that are connected or the kernel’s', () => {
-  const table = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
- 6623: 00000000:1388 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 197439 2 0000000080067832 0
- 6624: 00000000:1389 0100007F:0035 01 00000000:00000000 00:00000000 00000000     0        0 197440 2 0000000080067832 0
- 6625: 0100007F:138A 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 197441 2 0000000080067832 0
- 6626: 00000000:CA6C 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 0 2 0000000080067832 0
-`
-  expect(wildcardsIn(table, 4)).toEqual([{ family: 4, port: 5000, inode: 197_439 }])
+describe('a UDP socket without an address', () => {
+  const socket = { family: 4, address: '0.0.0.0', port: 5000, oif: 0, inode: 197_439, v6only: false } as const
+  test.each<{ name: string; is: boolean; but?: Partial<UdpSocket> }>([
+    { name: 'of IPv4', is: true },
+    { name: 'of IPv6', but: { family: 6, address: '::' }, is: true },
+    { name: 'that has one', but: { address: '127.0.0.1' }, is: false },
+    { name: 'that is bound to a link', but: { oif: 3 }, is: false },
+    { name: 'of the kernel itself', but: { inode: 0 }, is: false },
+  ])('$name: $is', ({ but = {}, is }) => {
+    expect(isWildcard({ ...socket, ...but })).toBe(is)
+  })
+})
+
+test('the kernel tells the wires', () => {
+  expect(readWires()?.find(({ name }) => name === 'lo')).toMatchObject({ arp: true, mtu: expect.any(Number) })
 })
 
 test('processes are told with their name, command and start', () => {

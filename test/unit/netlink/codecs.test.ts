@@ -4,11 +4,13 @@ import { decodeAddress } from '../../../src/netlink/address.ts'
 import { addAddress } from '../../../src/netlink/address-request.ts'
 import { Attributes } from '../../../src/netlink/attributes.ts'
 import { decodeLink, setLinkGroup } from '../../../src/netlink/link.ts'
+import { decodeWire } from '../../../src/netlink/link-wire.ts'
 import { Payload } from '../../../src/netlink/payload.ts'
 import { decodeAnyRoute, decodeRoute } from '../../../src/netlink/route.ts'
 import { encodeRoute } from '../../../src/netlink/route-request.ts'
 import { decodeRule } from '../../../src/netlink/rule.ts'
 import { encodeRule } from '../../../src/netlink/rule-request.ts'
+import { decodeUdpSocket, udpDumpPayload } from '../../../src/netlink/udp-socket.ts'
 import { formatRule, type Rule } from '../../../src/state/rule.ts'
 import { snapshot } from '../../support/snapshot.ts'
 import { mangled, route, rule } from './arbitraries.ts'
@@ -48,7 +50,7 @@ describe('laws', () => {
     )
   })
 
-  const decoders = { decodeRule, decodeRoute, decodeAnyRoute, decodeAddress, decodeLink }
+  const decoders = { decodeRule, decodeRoute, decodeAnyRoute, decodeAddress, decodeLink, decodeWire, decodeUdpSocket }
   const valid = fc.oneof(
     rule.map(encodeRule),
     route.map(encodeRoute),
@@ -296,4 +298,61 @@ test('attributes end at the first that is not whole', () => {
   expect([attributes.next(), attributes.type, attributes.u8(), attributes.next(), attributes.malformed]).toEqual([
     ...[true, 1, 0xaa, false, true],
   ])
+})
+
+describe('a wire', () => {
+  const UP = 0x1
+  const RUNNING = 0x40
+  const NOARP = 0x80
+  const of = (flags: number) => {
+    const payload = linkPayload((link) => link.u32(4, 9001))
+    payload.writeUInt32LE(flags, 8)
+    return decodeWire(payload)
+  }
+  test.each([
+    { name: 'up and running', flags: UP | RUNNING, carrier: true, arp: true },
+    { name: 'up, and nothing plugged in', flags: UP, carrier: false, arp: true },
+    { name: 'down: whether something is plugged in does not show', flags: 0, carrier: true, arp: true },
+    { name: 'without ARP', flags: UP | RUNNING | NOARP, carrier: true, arp: false },
+  ])('$name', ({ flags, carrier, arp }) => {
+    expect(of(flags)).toEqual({ name: 'eth0', mtu: 9001, carrier, arp })
+  })
+
+  test('has a name', () => {
+    expect(decodeWire(Buffer.alloc(16))).toBe(undefined)
+    expect(decodeWire(Buffer.alloc(8))).toBe(undefined)
+  })
+})
+
+describe('a UDP socket', () => {
+  /** struct inet_diag_msg: family, state 7, …; port 5000, an address, link 3, inode 197439; then attributes. */
+  const message = (family: number, address: string, attributes = '') =>
+    hex(
+      `${family.toString(16).padStart(2, '0')} 07 00 00 1388 0000 ${address.padEnd(32, '0')} ${'00'.repeat(16)} 03000000 ${'00'.repeat(8)} ${'00'.repeat(16)} 3f030300 ${attributes}`,
+    )
+  const v6only = '0500 0b00 01 000000'
+  const common = { port: 5000, oif: 3, inode: 197_439 }
+  test.each([
+    { name: 'of IPv4', bytes: message(2, 'ac1f00da'), family: 4, address: '172.31.0.218', only: false },
+    { name: 'of IPv6', bytes: message(10, ''), family: 6, address: '::', only: false },
+    { name: 'of IPv6 alone', bytes: message(10, '', v6only), family: 6, address: '::', only: true },
+    {
+      name: 'that says it is not',
+      bytes: message(10, '', v6only.replace('01', '00')),
+      family: 6,
+      address: '::',
+      only: false,
+    },
+  ])('$name', ({ bytes, family, address, only }) => {
+    expect(decodeUdpSocket(bytes)).toEqual({ ...common, family, address, v6only: only })
+  })
+
+  test('of another family, or cut off, is none', () => {
+    expect(decodeUdpSocket(message(1, ''))).toBe(undefined)
+    expect(decodeUdpSocket(message(2, '').subarray(0, 71))).toBe(undefined)
+  })
+
+  test('is asked for by family, and unconnected', () => {
+    expect(udpDumpPayload(6).toString('hex')).toBe(`0a110000 80000000${'00'.repeat(48)}`.replace(' ', ''))
+  })
 })
