@@ -39,20 +39,27 @@ export function problemLines(
   const what = [`${mark} `, ...problem.split(' '), ...(id === undefined ? [] : [dim(`[${id}]`)])]
   return [
     ...fold(what, width, indent),
-    ...evidence.map((line) => ' '.repeat(indent) + line),
-    ...fold([`${' '.repeat(indent)}to mend it:`, ...units(remedy)], width, indent + 2).map(dim),
+    ...evidence.flatMap((line) => folded(units(line), width)),
+    ...folded(['to mend it:', ...units(remedy)], width).map(dim),
   ]
 }
 
 /** Behind `warning  `. */
 const indent = 9
 
+const folded = ([first = '', ...rest]: readonly string[], width: number | undefined): string[] =>
+  fold([' '.repeat(indent) + first, ...rest], width, indent + 2)
+
 /** The first word of a command, in what is told to do. */
-const command =
-  /^(ip|sysctl|systemctl|eni-routed|nft|ip6?tables-legacy|aws|nmcli|netplan|journalctl|modprobe|curl|apt-get|dnf|mkdir|echo|sh) /
+const tool =
+  '(?:ip|sysctl|systemctl|eni-routed|nft|ip6?tables-legacy|aws|nmcli|netplan|journalctl|modprobe|curl|apt-get|dnf|yum|mkdir|echo|rm|ln) '
+const command = new RegExp(`^${tool}`)
+/** Where a command may begin or has ended. */
+const seam = new RegExp(`(?<=; |, or:? )|(?<=: )(?=${tool})`)
 
 /** Words of prose, and commands as a whole: they are to be copied as they stand. */
-const units = (remedy: string): string[] =>
-  remedy
-    .split(/(?<=;) |(?<=, or:?) |(?<=: )(?=ip|sysctl|systemctl)/)
+const units = (text: string): string[] =>
+  text
+    .split(seam)
+    .map((part) => part.trimEnd())
     .flatMap((part) => (command.test(part) ? [part] : part.split(' ')))

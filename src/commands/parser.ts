@@ -100,11 +100,15 @@ Example:
 Works without the daemon and without privilege, and says what it could not see. Most serious first; nothing is changed.
 error: packets go wrong now, or the daemon can't do its work. warning: they will, or some of them do.
 
+Each finding tells what is wrong, the evidence, and the cure: commands to type as they stand, or the edit. On a terminal
+they are folded to its width (or COLUMNS); --json has {"findings": [{severity, id, what, evidence, cure}], "unseen": []}.
+
 Exit status: 0 nothing found, 1 warnings, 2 errors.
 
 Examples:
   sudo eni-routed doctor
-  sudo eni-routed doctor --json | jq -r '.findings[] | .id + ": " + .cure'`,
+  sudo eni-routed doctor --json | jq -r '.findings[] | .id + ": " + .cure'
+  sudo eni-routed doctor --root /mnt              the files of another machine's disk, beside this one's kernel`,
   },
   {
     name: 'metrics',

@@ -2,6 +2,7 @@ import { conflicts } from '../../policy/conflicts.ts'
 import { idlePatterns } from '../../policy/enis.ts'
 import { noGateway, wrongWays } from '../../policy/health.ts'
 import type { WrongOutcome } from '../../policy/outcome.ts'
+import type { Question } from '../../policy/questions.ts'
 import type { Address } from '../../state/address.ts'
 import { ipCommand } from '../../state/ip.ts'
 import { linkNamer } from '../../state/snapshot.ts'
@@ -54,9 +55,24 @@ const sharedAddresses = (addresses: readonly Address[]): Set<string> =>
   )
 
 const asked = (outcomes: readonly WrongOutcome[]): string[] =>
-  outcomes
-    .slice(0, 2)
-    .map(({ question }) => `${ipCommand(question)} route get ${question.destination} from ${question.source}`)
+  outcomes.slice(0, 2).map(({ question }) => askedAs(question))
+
+/** IP protocols by the names that ip(8) takes; TCP goes without saying. */
+const protocols: Readonly<Record<number, string>> = { 1: 'icmp', 17: 'udp', 58: 'ipv6-icmp' }
+
+/** The command that asks the kernel the same. */
+function askedAs(question: Question): string {
+  const { source, destination, ipProtocol, sourcePort, destinationPort, uid } = question
+  const byPort = sourcePort !== undefined || destinationPort !== undefined
+  const protocol = protocols[ipProtocol] ?? (byPort ? 'tcp' : undefined)
+  return [
+    `${ipCommand(question)} route get ${destination} from ${source}`,
+    ...(protocol ? [`ipproto ${protocol}`] : []),
+    ...(sourcePort === undefined ? [] : [`sport ${sourcePort}`]),
+    ...(destinationPort === undefined ? [] : [`dport ${destinationPort}`]),
+    ...(uid === undefined ? [] : [`uid ${uid}`]),
+  ].join(' ')
+}
 
 /** Ways that are wrong for want of our rules and tables alone, while no daemon runs. */
 export const wantOfShape = ({ assessment, outcomes }: KernelState): string[] =>
@@ -87,7 +103,7 @@ const inOurBands = ({ assessment: { snapshot, desired } }: KernelState, settings
     return {
       severity: shared ? 'error' : 'warning',
       id: 'conflict',
-      what: shared ? `${object}: ${problem}` : problem,
+      what: object.startsWith('ip ') ? problem : `${object}: ${problem}`,
       evidence: [object],
       cure: remedy,
     }

@@ -60,20 +60,21 @@ function faultsOf(it: Case, shadowed: boolean): Finding[] {
     it.routes.length === 0
       ? [empty(it)]
       : [...[wrongInterface(it) ?? withoutSubnet(it)], withoutDefault(it), withoutRouter(it), strangeRouter(it)]
-  return (
-    found
-      .filter((finding) => finding !== undefined)
-      // The table is of no use beside ours, so it need not be completed.
-      .map((finding) => (shadowed ? { ...finding, severity: 'warning', cure: deleting(it) } : finding))
-  )
+  const faults = found.filter((finding) => finding !== undefined)
+  // The table is of no use beside ours, so it need not be completed: whatever is wrong with it, that ends it.
+  return shadowed ? faults.slice(0, 1).map((fault) => ({ ...fault, severity: 'warning', cure: deleting(it) })) : faults
 }
+
+/** Beside rules of ours nobody needs the table. */
+const completing = (it: Case, command: string): string =>
+  it.ours ? `${deleting(it)}, or: ${command}` : `${command}, or: ${deleting(it)}`
 
 const empty = (it: Case): Finding => ({
   severity: it.ours ? 'warning' : 'error',
   id: 'table-empty',
   what: `a rule sends packets from ${it.address} to table ${it.rule.table}, which is empty: they take ${it.ours ? "the daemon's way" : "main's default"}`,
   evidence: [ruleText(it)],
-  cure: `${addingDefault(it)}, or: ${deleting(it)}`,
+  cure: completing(it, addingDefault(it)),
 })
 
 function wrongInterface(it: Case): Finding | undefined {
@@ -89,7 +90,7 @@ function wrongInterface(it: Case): Finding | undefined {
         id: 'table-wrong-interface',
         what: `table ${it.rule.table} sends packets from ${it.address}, an address of ${name}, through another interface`,
         evidence: [ruleText(it), ...wrong.map((route) => routeText(it, route))],
-        cure: `${replacingDefault(it)}, or: ${deleting(it)}`,
+        cure: completing(it, replacingDefault(it)),
       }
 }
 
@@ -103,7 +104,7 @@ function withoutDefault(it: Case): Finding | undefined {
         id: 'table-without-default',
         what: `table ${it.rule.table}, which packets from ${it.address} are sent to, has no default route: beyond its subnets they take ${it.ours ? "the daemon's way" : "main's"}`,
         evidence: [ruleText(it), ...it.routes.slice(0, 3).map((route) => routeText(it, route))],
-        cure: `${addingDefault(it)}, or: ${deleting(it)}`,
+        cure: completing(it, addingDefault(it)),
       }
 }
 
@@ -119,7 +120,7 @@ function strangeRouter(it: Case): Finding | undefined {
       id: 'router-outside',
       what: `the router of table ${it.rule.table}, which packets from ${it.address} are sent to, is in no subnet of ${it.eni.eni.link.name}`,
       evidence: [ruleText(it), routeText(it, far)],
-      cure: `${replacingDefault(it)}, or: ${deleting(it)}`,
+      cure: completing(it, replacingDefault(it)),
     }
   )
 }
@@ -139,7 +140,7 @@ function withoutRouter(it: Case): Finding | undefined {
       id: 'table-without-router',
       what: `the default of table ${it.rule.table}, which packets from ${it.address} are sent to, names no router: every host is looked for in the subnet`,
       evidence: [ruleText(it), routeText(it, bare)],
-      cure: replacingDefault(it),
+      cure: completing(it, replacingDefault(it)),
     }
   )
 }
@@ -154,7 +155,10 @@ function withoutSubnet(it: Case): Finding | undefined {
         id: 'table-without-subnet',
         what: `table ${it.rule.table}, which packets from ${it.address} are sent to, lacks the subnet ${formatPrefix(subnet)}: its hosts are answered through the router`,
         evidence: [ruleText(it), ...routes.slice(0, 3).map((route) => routeText(it, route))],
-        cure: adding(it, `${formatPrefix(subnet)}${it.rule.family === 4 ? ' scope link' : ''} src ${it.address}`),
+        cure: completing(
+          it,
+          adding(it, `${formatPrefix(subnet)}${it.rule.family === 4 ? ' scope link' : ''} src ${it.address}`),
+        ),
       }
 }
 

@@ -17,7 +17,7 @@ export function dropsOfNft(listing: string): Drop[] {
     if (kind === 'chain') [chain, hook, accepts] = [name, undefined, false]
     hook = hookOf(/^type filter hook (\w+) /.exec(line)?.[1]) ?? hook
     // What has no handle is no rule: the policy of a chain, an element of a map.
-    if (handle !== '' && / (drop|reject)\b[^"]*$/.test(` ${line}`)) {
+    if (handle !== '' && / (drop|reject)\b[^"]*$/.test(` ${line.replace(/ comment ".*"$/, '')}`)) {
       found.push({
         text: `nft table ${table} chain ${chain}: ${line}`,
         removal: `nft delete rule ${table} ${chain} handle ${handle}`,
