@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { isUtf8 } from 'node:buffer'
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { defaultConfigFile } from './default-file.ts'
 import { defaults } from './defaults.ts'
 import { ConfigError } from './fault.ts'
@@ -17,19 +18,38 @@ export async function loadConfig(file?: string): Promise<Config> {
 
 function readConfig(file: string, optional: boolean): string | undefined {
   try {
-    return readFileSync(file, 'utf8')
+    return readText(file)
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
+    const { code, message } = error as NodeJS.ErrnoException
     if (optional && code === 'ENOENT') {
       return undefined
     }
-    throw new ConfigError([{ file, problem: `cannot be read: ${reason(code)}` }], code === 'EACCES')
+    const why = code === undefined ? message : (reasons[code] ?? code)
+    throw new ConfigError([{ file, problem: `cannot be read: ${why}` }], code === 'EACCES')
   }
 }
 
-const reason = (code: string | undefined): string =>
-  ({
-    ENOENT: 'there is no such file; create it or leave out --config for the defaults',
-    EACCES: 'permission denied; make it readable for the user that runs eni-routed',
-    EISDIR: 'it is a directory; name the file in it',
-  })[code ?? ''] ?? String(code)
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file; create it or leave out --config for the defaults',
+  EACCES: 'permission denied; make it readable for the user that runs eni-routed',
+  EISDIR: 'it is a directory; name the file in it',
+}
+
+/** Bytes; a file of more is a mistake. */
+const longest = 1 << 20
+
+/** The text of a file, and of nothing that a reader could wait for, or read for ever. @throws {Error} */
+export function readText(file: string): string {
+  // The open of a pipe that nobody writes to waits; a daemon that reads its configuration again must not.
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const kind = fstatSync(fd)
+    if (!kind.isFile() && !kind.isDirectory()) throw new Error('it is no regular file; name one')
+    if (kind.size > longest) throw new Error(`it has ${kind.size} bytes, and a configuration at most ${longest}`)
+    const bytes = readFileSync(fd)
+    if (!isUtf8(bytes)) throw new Error('it is not UTF-8 text, as TOML has to be')
+    return bytes.toString()
+  } finally {
+    closeSync(fd)
+  }
+}

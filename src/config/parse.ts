@@ -4,12 +4,21 @@ import { ConfigError, type ConfigFault } from './fault.ts'
 import { lineOf } from './line.ts'
 import { type Config, configSchema, tables } from './schema.ts'
 
-/** @throws {ConfigError} with every fault found */
+/** Faults that are told: to find the line of each, the text is read once more. */
+const mostFaults = 20
+
+/** @throws {ConfigError} with every fault found, or the first of very many */
 export function parseConfig(text: string, file: string): Config {
-  const result = configSchema.safeParse(parseToml(text, file))
+  const document = parseToml(text, file)
+  const result = configSchema.safeParse(document)
   if (!result.success) {
-    const faults = result.error.issues.flatMap((issue) => explain(issue, text, file))
-    throw new ConfigError(faults.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)))
+    const problems = result.error.issues.flatMap((issue) => explain(issue, document))
+    const faults = problems.slice(0, mostFaults).map(({ path, problem }) => at(text, file, path, problem))
+    const more = problems.length - faults.length
+    throw new ConfigError([
+      ...faults.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)),
+      ...(more > 0 ? [{ file, problem: `and ${more} faults more` }] : []),
+    ])
   }
   return result.data
 }
@@ -26,13 +35,13 @@ function parseToml(text: string, file: string): unknown {
   }
 }
 
-function explain(issue: core.$ZodIssue, text: string, file: string): ConfigFault[] {
+function explain(issue: core.$ZodIssue, document: unknown): { path: string[]; problem: string }[] {
   const path = issue.path.map(String)
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => at(text, file, [...path, key], `unknown key; ${allowedKeys(path)}`))
+    return issue.keys.map((key) => ({ path: [...path, key], problem: `unknown key; ${allowedKeys(path)}` }))
   }
-  const value = valueAt(parse(text), path)
-  return [at(text, file, path, `${value === undefined ? '' : `${shown(value)} `}${problemOf(issue)}`)]
+  const value = valueAt(document, path)
+  return [{ path, problem: `${value === undefined ? '' : `${shown(value)} `}${problemOf(issue)}` }]
 }
 
 const problemOf = (issue: core.$ZodIssue): string =>

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { parse } from 'smol-toml'
 import { defaultConfigFile } from './default-file.ts'
+import { readText } from './load.ts'
 import { type Config, configSchema, tables } from './schema.ts'
 
 /**
@@ -12,7 +12,12 @@ export function salvageConfig(file: string = defaultConfigFile): Config {
   const usable = Object.entries(tables).map(([name, { shape }]) => {
     const keys: Record<string, { safeParse(value: unknown): { success: boolean } }> = shape
     const given = Object.entries((document[name] ?? {}) as object)
-    return [name, Object.fromEntries(given.filter(([key, value]) => keys[key]?.safeParse(value).success))]
+    return [
+      name,
+      Object.fromEntries(
+        given.filter(([key, value]) => Object.hasOwn(keys, key) && keys[key]?.safeParse(value).success),
+      ),
+    ]
   })
   const rest = configSchema.safeParse(Object.fromEntries(usable))
   return rest.success ? rest.data : configSchema.parse({})
@@ -20,7 +25,7 @@ export function salvageConfig(file: string = defaultConfigFile): Config {
 
 function documentOf(file: string): Record<string, unknown> {
   try {
-    return parse(readFileSync(file, 'utf8'))
+    return parse(readText(file))
   } catch {
     // No TOML, or not readable: nothing of it can be used.
     return {}

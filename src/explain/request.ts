@@ -27,29 +27,33 @@ export interface Subject {
   readonly towards?: string
 }
 
-const protocols: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58, 'ipv6-icmp': 58, sctp: 132 }
+const protocols: ReadonlyMap<string, number> = new Map(
+  Object.entries({ icmp: 1, tcp: 6, udp: 17, icmpv6: 58, 'ipv6-icmp': 58, sctp: 132 }),
+)
 
 /** The name of an IP protocol, or its number. */
 export const protocolName = (number: number): string =>
-  Object.entries(protocols).find(([, value]) => value === number)?.[0] ?? String(number)
+  [...protocols].find(([, value]) => value === number)?.[0] ?? String(number)
 
-const keywords: Readonly<Record<string, keyof Typed>> = {
-  from: 'source',
-  to: 'to',
-  ipproto: 'protocol',
-  sport: 'fromPort',
-  'from-port': 'fromPort',
-  dport: 'toPort',
-  'to-port': 'toPort',
-  port: 'toPort',
-  mark: 'mark',
-  fwmark: 'mark',
-  oif: 'oif',
-  iif: 'in',
-  in: 'in',
-  uid: 'uid',
-  tos: 'tos',
-}
+const keywords: ReadonlyMap<string, keyof Typed> = new Map(
+  Object.entries({
+    from: 'source',
+    to: 'to',
+    ipproto: 'protocol',
+    sport: 'fromPort',
+    'from-port': 'fromPort',
+    dport: 'toPort',
+    'to-port': 'toPort',
+    port: 'toPort',
+    mark: 'mark',
+    fwmark: 'mark',
+    oif: 'oif',
+    iif: 'in',
+    in: 'in',
+    uid: 'uid',
+    tos: 'tos',
+  } as const),
+)
 
 const usage = (message: string): ExitError => new ExitError(exit.usage, `${message}\n(see: eni-routed explain --help)`)
 
@@ -58,19 +62,19 @@ export function readWords(words: readonly string[], options: Partial<Typed>): Ty
   const typed: { -readonly [Key in keyof Typed]?: Typed[Key] } = {}
   for (let i = 0; i < words.length; i++) {
     const word = words[i] as string
-    const key = keywords[word]
+    const key = keywords.get(word)
     if (key) {
       const value = words[++i]
       if (value === undefined) throw usage(`"${word}" needs a value after it`)
       typed[key] = value
-    } else if (word in protocols) {
+    } else if (protocols.has(word)) {
       typed.protocol = word
     } else if (typed.source === undefined) {
       typed.source = word
     } else if (typed.to === undefined) {
       typed.to = word
     } else {
-      throw usage(`"${word}" is not understood; known words: ${Object.keys(keywords).join(', ')}, tcp, udp, icmp`)
+      throw usage(`"${word}" is not understood; known words: ${[...keywords.keys()].join(', ')}, tcp, udp, icmp`)
     }
   }
   const { source, ...rest } = { ...typed, ...options }
@@ -264,7 +268,9 @@ function numbersOf(world: World, typed: Typed): Omit<Packet, 'family' | 'source'
   return {
     ...plainPacket,
     ipProtocol:
-      protocol === undefined ? plainPacket.ipProtocol : (protocols[protocol] ?? numberOf(protocol, 'protocol', 255)),
+      protocol === undefined
+        ? plainPacket.ipProtocol
+        : (protocols.get(protocol) ?? numberOf(protocol, 'protocol', 255)),
     sourcePort: fromPort === undefined ? 0 : numberOf(fromPort, 'source port', 65_535),
     destinationPort: toPort === undefined ? 0 : numberOf(toPort, 'destination port', 65_535),
     mark: mark === undefined ? 0 : numberOf(mark, 'mark', 0xffffffff),

@@ -30,7 +30,7 @@ const tryLock = (fd: number, operation: number): boolean =>
 /**
  * Makes this process the only daemon of its network namespace until it ends, however it ends: the kernel drops the lock
  * with the process. A lock file, not an abstract socket or a netlink port: those any local user could occupy first.
- * Returns the call that takes the file away at a regular end.
+ * Returns the call that takes the file away at a regular end, unless it is another daemon's by then.
  * @throws {ExitError} 75 where another daemon runs, which it names; 77 where the lock file can't be written
  */
 export function lockNamespace(): () => void {
@@ -43,7 +43,9 @@ export function lockNamespace(): () => void {
     if (isCurrent(fd)) {
       ftruncateSync(fd)
       writeSync(fd, `${process.pid}\n`, 0)
-      return () => unlinkSync(lockFile())
+      return () => {
+        if (isCurrent(fd)) unlinkSync(lockFile())
+      }
     }
     // The daemon that ended between open and lock took its file with it: the lock on it guards nothing.
     closeSync(fd)
@@ -68,7 +70,14 @@ export function lockHolder(): number | undefined {
 export const leftBehind = (): number | undefined =>
   lockHolder() === undefined && statSync(lockFile(), { throwIfNoEntry: false }) ? holder() : undefined
 
-const holder = (): number | undefined => Number.parseInt(readFileSync(lockFile(), 'utf8'), 10) || undefined
+function holder(): number | undefined {
+  try {
+    return Number.parseInt(readFileSync(lockFile(), 'utf8'), 10) || undefined
+  } catch {
+    // It has ended in this moment, and its file is gone.
+    return undefined
+  }
+}
 
 function isCurrent(fd: number): boolean {
   const named = statSync(lockFile(), { throwIfNoEntry: false })

@@ -7,10 +7,12 @@ const NFTA_RULE = { TABLE: 1, CHAIN: 2, EXPRESSIONS: 4 } as const
 const NFTA_EXPR = { NAME: 1, DATA: 2 } as const
 const NFTA_META = { DREG: 1, KEY: 2, SREG: 3 } as const
 const NFTA_CT = { DREG: 1, KEY: 2, SREG: 4 } as const
-const NFTA_BITWISE = { SREG: 1, DREG: 2, MASK: 4, XOR: 5 } as const
+const NFTA_BITWISE = { SREG: 1, DREG: 2, MASK: 4, XOR: 5, OPERATION: 6 } as const
+/** The others shift, or take a second register: what becomes of the bits is not followed. */
+const NFT_BITWISE_MASK_XOR = 0
 const NFTA_IMMEDIATE_DREG = 1
 const NFTA_SREG = { cmp: 1, range: 1 } as const
-const NFTA_XT = { NAME: 1, INFO: 3 } as const
+const NFTA_XT = { NAME: 1, REVISION: 2, INFO: 3 } as const
 /** NFT_META_MARK and NFT_CT_MARK happen to be the same number. */
 const MARK = 3
 const EVERY_BIT = 0xffffffff
@@ -79,7 +81,8 @@ const expressions: Readonly<Record<string, Reader>> = {
     const held = registers.get(number(data, NFTA_BITWISE.SREG))
     const mask = constant(data, NFTA_BITWISE.MASK, EVERY_BIT)
     if (held) {
-      const changed = (held.changed | ~mask | constant(data, NFTA_BITWISE.XOR, 0)) >>> 0
+      const known = number(data, NFTA_BITWISE.OPERATION) === NFT_BITWISE_MASK_XOR
+      const changed = known ? (held.changed | ~mask | constant(data, NFTA_BITWISE.XOR, 0)) >>> 0 : EVERY_BIT
       registers.set(number(data, NFTA_BITWISE.DREG), { ...held, left: (held.left & mask) >>> 0, changed })
     }
     return 0
@@ -129,5 +132,10 @@ function constant(data: Values, type: number, otherwise: number): number {
 
 function xt(kind: XtPart['kind'], data: Values): number {
   const name = data.get(NFTA_XT.NAME)?.toString('latin1').split('\0')[0] ?? ''
-  return bitsTouched({ kind, name, info: data.get(NFTA_XT.INFO) ?? Buffer.alloc(0) })
+  return bitsTouched({
+    kind,
+    name,
+    revision: number(data, NFTA_XT.REVISION),
+    info: data.get(NFTA_XT.INFO) ?? Buffer.alloc(0),
+  })
 }

@@ -6,8 +6,8 @@ const entry: Readonly<Record<Family, { readonly offsets: number; readonly elemen
   4: { offsets: 88, elements: 112 },
   6: { offsets: 140, elements: 168 },
 }
-/** struct xt_entry_match and xt_entry_target: size (16 bits), name (29 bytes), revision; what they are configured by follows. */
-const PART = { NAME: 2, NAME_BYTES: 29, INFO: 32 } as const
+/** struct xt_entry_match and xt_entry_target: size (16 bits), name (29 bytes), revision (8 bits); what they are configured by follows. */
+const PART = { NAME: 2, NAME_BYTES: 29, REVISION: 31, INFO: 32 } as const
 
 /**
  * The bits of packet and connection marks that the rules of a table of iptables-legacy compare or change, from the entries
@@ -44,5 +44,5 @@ function bitsOfMatches(matches: Buffer): number {
 
 function bitsOfPart(kind: 'match' | 'target', part: Buffer): number {
   const name = part.toString('latin1', PART.NAME, PART.NAME + PART.NAME_BYTES).split('\0')[0] ?? ''
-  return bitsTouched({ kind, name, info: part.subarray(PART.INFO) })
+  return bitsTouched({ kind, name, revision: part[PART.REVISION] ?? 0, info: part.subarray(PART.INFO) })
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,6 +28,21 @@ describe('loadConfig', () => {
     { name: 'behind what is no directory', file: '/etc/passwd/config.toml', why: 'ENOTDIR' },
   ])('refuses a file $name', async ({ file, why }) => {
     await expect(loadConfig(file)).rejects.toThrow(new ConfigError([{ file, problem: `cannot be read: ${why}` }]))
+  })
+
+  const pipe = join(directory, 'pipe')
+  const large = join(directory, 'large.toml')
+  const binary = join(directory, 'binary.toml')
+  execFileSync('mkfifo', [pipe])
+  writeFileSync(large, `# ${'x'.repeat(1 << 20)}`)
+  writeFileSync(binary, Uint8Array.of(0x5b, 0xff, 0xfe, 0x00, 0x5d, 0x0a))
+  test.each([
+    { name: 'that is a pipe nobody writes to', file: pipe, why: 'it is no regular file' },
+    { name: 'that never ends', file: '/dev/zero', why: 'it is no regular file' },
+    { name: 'of more than a MiB', file: large, why: 'it has 1048578 bytes, and a configuration at most 1048576' },
+    { name: 'that is no text', file: binary, why: 'it is not UTF-8 text' },
+  ])('refuses a file $name, and does not hang', async ({ file, why }) => {
+    await expect(loadConfig(file)).rejects.toThrow(`${file}: cannot be read: ${why}`)
   })
 })
 

@@ -137,3 +137,21 @@ describe('parseConfig', () => {
     expect(lines).toEqual(['1', '3', '5'])
   })
 })
+
+test('of thousands of faults the first are told, at once, and how many more there are', () => {
+  const text = `[routing]\n${Array.from({ length: 20_000 }, (_, i) => `key-${i} = ${i}\n`).join('')}`
+  const faults = faultsOf(() => parseConfig(text, 'c.toml'))
+  expect(faults).toHaveLength(21)
+  expect(faults[0]).toContain('c.toml:2: routing.key-0: unknown key')
+  expect(faults.at(-1)).toBe('c.toml: and 19980 faults more')
+})
+
+test.each([
+  { name: 'lists in lists', text: `[interfaces]\ninclude = ${'['.repeat(50_000)}` },
+  { name: 'tables in tables', text: `[${Array(50_000).fill('a').join('.')}]` },
+  { name: 'names that objects have anyway', text: '[routing]\nconstructor = 1\n__proto__ = 2\n[toString]\n' },
+  { name: 'a key that is there twice', text: '[log]\nlevel = "info"\nlevel = "debug"' },
+  { name: 'a table that is there twice', text: '[log]\n[log]' },
+])('$name are faults like any other', ({ text }) => {
+  expect(faultsOf(() => parseConfig(text, 'c.toml')).join('\n')).toMatch(/^c\.toml(:\d+)?: /)
+})

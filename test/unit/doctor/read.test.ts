@@ -101,4 +101,5 @@ test('of a configuration with faults the right keys are used', () => {
   expect(config.interfaces.include).toEqual(['eth*'])
   expect(config.routing).toMatchObject({ protocol: 213, 'link-group': 7 })
   expect(salvageConfig(put('d.toml', 'no toml')).routing.protocol).toBe(213)
+  expect(salvageConfig(put('e.toml', '[routing]\nconstructor = 1\nprotocol = 214')).routing.protocol).toBe(214)
 })
