@@ -5,9 +5,6 @@ import type { Log } from '../log.ts'
 import type { Family } from './family.ts'
 import { openMetricsText, prometheusText } from './text.ts'
 
-/** ms; a client that says nothing for so long is hung up on. */
-const patience = 5_000
-
 /**
  * Answers `GET /metrics` on a unix socket, for every local user. A reader that asks for OpenMetrics or JSON gets it; the
  * others get Prometheus' text format, as curl and old scrapers expect. node:http is loaded at the first request: a daemon
@@ -15,16 +12,22 @@ const patience = 5_000
  */
 export function serveMetrics(file: string, families: () => Family[], log: Log): LocalServer {
   let http: HttpServer | undefined
-  makeRoom(file)
+  // Without it nobody can scrape; the routing does not depend on it.
+  const complain = (error: Error) =>
+    log.warn({ event: 'metrics', err: error }, `metrics can't be read at ${file}: ${error.message}`)
+  try {
+    makeRoom(file)
+  } catch (error) {
+    complain(error as Error)
+    return { close: () => {} }
+  }
   return serveLocally(
     file,
     (socket) => {
-      socket.setTimeout(patience, () => socket.destroy())
       http ??= createHttp(families)
       http.emit('connection', socket)
     },
-    // Without it nobody can scrape; the routing does not depend on it.
-    (error) => log.warn({ event: 'metrics', err: error }, `metrics can't be read at ${file}: ${error.message}`),
+    complain,
   )
 }
 

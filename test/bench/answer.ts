@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { bare } from '../../src/lab/addressing.ts'
 import { Vpc } from '../../src/lab/vpc.ts'
 import type { AnswerTask } from './answer-process.ts'
 import { daemon, floor, furnish, type Reactor, ruleBeforehand, shellOnAddresses } from './reactors.ts'
@@ -45,9 +46,19 @@ async function prepared(reactor: Reactor): Promise<Vpc> {
   await vpc.attach({ name: 'eth0', subnet: 'a', addresses: ['172.31.15.216/20'] })
   await vpc.attach({ name: 'eth1', subnet: 'a', addresses: ['172.31.0.218/20'] })
   await vpc.assign('eth1', `${awaited}/20`)
+  await vpc.instance.batch(routerOfEth0(vpc))
   await furnish(vpc.instance)
   await reactor(vpc.instance)
   return vpc
+}
+
+/**
+ * Replies that leave by eth0 ask for its router with a source that the VPC drops. Those that wait for its answer fill the
+ * buffer of the kernel's one ICMP socket, which then sends nothing by eth1 either, for a second or two.
+ */
+const routerOfEth0 = (vpc: Vpc): string[] => {
+  const { router } = vpc.subnet('a')
+  return [`neighbour replace ${bare(router.ipv4)} lladdr ${router.mac} dev eth0 nud permanent`]
 }
 
 type Tries = Pick<AnswerTask, 'tries' | 'ruled'>

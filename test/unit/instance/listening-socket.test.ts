@@ -1,9 +1,10 @@
+import { once } from 'node:events'
 import { chmodSync, closeSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
-import { createConnection } from 'node:net'
+import { createConnection, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { listenAt } from '../../../src/instance/listening-socket.ts'
 import { serveLocally } from '../../../src/instance/local-server.ts'
 
@@ -52,4 +53,46 @@ test('a path of 107 bytes is none too many', () => {
   const path = join(folder, 'x'.repeat(107 - folder.length - 1))
   closeSync(listenAt(path))
   chmodSync(path, 0o600)
+})
+
+/** A client that reads nothing and never hangs up. */
+const leech = async (path: string) => {
+  const socket = createConnection({ path, allowHalfOpen: true }).on('error', () => {})
+  await once(socket, 'connect')
+  return socket.pause()
+}
+
+test('clients that never hang up keep nobody else out', async () => {
+  const path = join(folder, 'x.sock')
+  const server = serveLocally(path, (socket) => socket.end('hello'), fail)
+  const leeches = await Promise.all(Array.from({ length: 50 }, () => leech(path)))
+  await expect.poll(async () => text(createConnection(path)).catch(() => '')).toBe('hello')
+  for (const socket of leeches) socket.destroy()
+  server.close()
+})
+
+test('clients that do not take their answer, or ask for ever, are hung up on', async () => {
+  const path = join(folder, 'x.sock')
+  const ended = vi.fn()
+  const serve = (socket: Socket) => void socket.on('close', ended).write('x'.repeat(10 << 20))
+  const server = serveLocally(path, serve, fail, 100)
+  const leeches = await Promise.all(Array.from({ length: 16 }, () => leech(path)))
+  const asking = setInterval(() => {
+    for (const socket of leeches) socket.write('?')
+  }, 10)
+  await expect.poll(() => ended.mock.calls.length).toBe(16)
+  clearInterval(asking)
+  server.close()
+})
+
+test('clients are dismissed where the server closes: a process with one does not end', async () => {
+  const path = join(folder, 'x.sock')
+  const ended = vi.fn()
+  const server = serveLocally(path, (socket) => void socket.on('close', ended).write('x'), fail)
+  await leech(path)
+  const second = await leech(path)
+  second.resume()
+  await once(second, 'data')
+  server.close()
+  await expect.poll(() => ended.mock.calls.length).toBe(2)
 })

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -87,4 +87,11 @@ test('a socket that a killed daemon left is taken over; a file of somebody else 
   using second = serving()
   expect(second.messages('metrics')[0]).toContain('EADDRINUSE')
   expect(existsSync(socketPath)).toBe(true)
+})
+
+test('a path that cannot even be looked at is told, and ends nothing', () => {
+  symlinkSync('loop', join(folder, 'loop'))
+  socketPath = join(folder, 'loop', 'metrics.sock')
+  using served = serving()
+  expect(served.messages('metrics')[0]).toContain('ELOOP')
 })
