@@ -124,7 +124,10 @@ class NetlinkKernel implements Kernel {
   }
 
   #marking({ marking }: Interest, thorough: boolean): MarkingSight | undefined {
-    if (marking && this.#onHint) {
+    if (!marking) {
+      // A host's firewall may write thousands of rules that are of no interest then.
+      this.#nftables.unwatch()
+    } else if (this.#onHint) {
       this.#nftables.watch(this.#onHint)
     }
     return marking || (thorough && this.#nftables.hasTable()) ? this.#nftables.observe(thorough) : undefined

@@ -97,10 +97,20 @@ export class Nftables {
     }
   }
 
-  close(): void {
+  /** Hears nothing more: what was kept is not kept true any longer. */
+  unwatch(): void {
     clearTimeout(this.#later)
+    this.#later = undefined
     this.#watch?.close()
+    this.#watch = undefined
     this.#events?.close()
+    this.#events = undefined
+    this.#table = undefined
+    this.#uses = undefined
+  }
+
+  close(): void {
+    this.unwatch()
     this.#socket?.close()
   }
 

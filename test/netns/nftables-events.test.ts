@@ -61,6 +61,16 @@ describe.skipIf(unprivileged)('what others do to nftables', () => {
     await expect.poll(uses, { timeout: 5000 }).toEqual([7])
   })
 
+  test('is told no more once marks are not asked for, and seen when they are again', async () => {
+    port.observe(() => ({ ...interest(), marking: false }), false)
+    stranger()
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(hints).toEqual([])
+    expect(look().table?.chains.join()).toContain('counter')
+    nft('delete', ...ours)
+    await told().toEqual(['now'])
+  })
+
   test('with our table taken away between two looks: there is none, and nothing is wrong', () => {
     nft('delete', ...ours)
     expect(look()).toEqual({ uses: [], legacyUses: [] })

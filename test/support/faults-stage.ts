@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { bare } from '../../src/lab/addressing.ts'
 import { run } from '../../src/lab/command.ts'
@@ -130,6 +131,12 @@ export class Stage {
 
   get changes(): number {
     return this.earlierChanges + this.daemon.changes.length
+  }
+
+  /** Does the daemon log more changes than so many, within a second? */
+  async changesMore(than: number): Promise<boolean> {
+    for (const end = performance.now() + 1_000; this.changes <= than && performance.now() < end; ) await sleep(5)
+    return this.changes > than
   }
 
   /** A number that the daemon counts, by the name under which a scraper gets it; 0 where it is not there. */
