@@ -20,7 +20,8 @@ const unused: Readonly<Record<string, string>> = {
 }
 
 export default defineConfig({
-  input: 'src/main.ts',
+  // The first loads the second, with V8's compiled code of it where that is there.
+  input: ['src/main.ts', 'src/program.ts'],
   platform: 'node',
   // koffi finds its prebuilt binary beside its own files, so it stays a package, loaded by our own hands.
   resolve: { alias: { koffi: fileURLToPath(new URL('src/koffi.ts', import.meta.url)) } },

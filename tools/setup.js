@@ -53,8 +53,10 @@ function installPackages() {
   writeFileSync(stamp, lock)
 }
 
+/** With compiled code beside it, as packages have it once they are installed. */
 function build() {
   run('npm', ['run', '--silent', 'build'])
+  run('node_modules/.bin/node', ['dist/main.js', 'precompile'])
 }
 
 /** Installs missing system tools where it may, and otherwise says which and how. */

@@ -209,6 +209,21 @@ Example:
   sudo systemctl stop eni-routed && sudo eni-routed cleanup`,
   },
   {
+    name: 'precompile',
+    summary: 'keep compiled code beside the program, so that the daemon starts sooner',
+    load: async () => (await import('./precompile.ts')).precompile,
+    json: true,
+    help: `
+For those who install the program: the packages do it by themselves. What is kept holds for this very program on this very
+Node; where it does not, and where there is none, the program compiles itself as it starts, and log level "debug" tells why.
+Changes nothing else. A file that is there is replaced; to be rid of it, delete it.
+
+Exit status: 0, 77 no right to write beside the program, 1 nothing was kept for another reason.
+
+Example:
+  sudo eni-routed precompile`,
+  },
+  {
     name: 'demo',
     summary: 'show the main job in a VPC made of network namespaces; this machine itself is not touched',
     load: async () => (await import('./demo.ts')).demo,

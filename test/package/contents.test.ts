@@ -106,6 +106,9 @@ describe.skipIf(packages.reason !== '')('packages', { timeout: 120_000 }, () => 
     )
     const scripts = run('rpm', '-qp', '--scripts', file)
     expect(scripts).toContain('preset eni-routed.service')
+    expect(run('rpm', '-qp', '--queryformat', '[%{FILENAMES} %{FILEFLAGS:fflags} %{FILEMODES:perms}\n]', file)).toMatch(
+      /^\/usr\/lib\/eni-routed\/program\.compiled g -rw-r--r--$/m,
+    )
     expect(scripts).toContain('try-restart eni-routed.service')
     expect(run('rpm', '-qp', '--configfiles', file).trim().split('\n').sort()).toEqual([
       '/etc/eni-routed/config.toml',

@@ -9,6 +9,7 @@ import { laterVersion } from './setup.ts'
 
 const packages = inject('packages')
 const configFile = '/etc/eni-routed/config.toml'
+const compiled = '/usr/lib/eni-routed/program.compiled'
 const address = (eni: typeof eth0): string => eni.addresses[0]!.split('/')[0]!
 
 /** One machine's life with the package, in this order. */
@@ -48,6 +49,24 @@ describe.skipIf(inject('noInstallation') !== '')('the .deb', { timeout: 120_000 
     expect(await machine.property('UnitFileState')).toBe('enabled')
     const pid = await machine.property('MainPID')
     expect((await machine.guest.exec('readlink', [`/proc/${pid}/exe`])).trim()).toBe('/usr/lib/eni-routed/node')
+  })
+
+  test('starts it with the code that Node compiled at the installation', async () => {
+    const [owner] = (await machine.exec('stat', '--format=%U:%G %a %F', compiled)).split('\n')
+    expect(owner).toBe('root:root 644 regular file')
+    const unit = '/run/systemd/system/eni-routed.service.d/debug.conf'
+    expect(await machine.said('the program was')).toBe('')
+    machine.guest.write('/etc/eni-routed/debug.toml', `${labConfig}[log]\nlevel = "debug"\n`)
+    machine.guest.write(
+      unit,
+      '[Service]\nExecStart=\nExecStart=/usr/bin/eni-routed run --config /etc/eni-routed/debug.toml\n',
+    )
+    await machine.guest.systemctl('daemon-reload')
+    await machine.systemctl('restart')
+    expect(await machine.said('the program was')).toBe('the program was loaded as it was compiled before')
+    await machine.exec('rm', unit, '/etc/eni-routed/debug.toml')
+    await machine.guest.systemctl('daemon-reload')
+    await machine.systemctl('restart')
   })
 
   /** The id that the journal gives a new problem. */
@@ -93,6 +112,7 @@ describe.skipIf(inject('noInstallation') !== '')('the .deb', { timeout: 120_000 
     expect(await lostDuring(() => machine.install(packages.later))).toEqual([0, 0])
     expect(await machine.property('MainPID')).not.toBe(pid)
     expect(await machine.program('--version')).toContain(`eni-routed ${laterVersion}\n`)
+    expect(await machine.exec('cat', compiled).then((text) => text.includes(laterVersion))).toBe(true)
     expect(machine.guest.read(configFile)).toContain('on-stop = "remove"')
   })
 
@@ -120,6 +140,7 @@ describe.skipIf(inject('noInstallation') !== '')('the .deb', { timeout: 120_000 
     expect(await everything(machine.vpc)).toBe(kernelBefore)
     expect(machine.guest.read(configFile)).toContain('on-stop = "remove"')
     expect(await answers(eth1)).toBe(false)
+    await expect(machine.exec('ls', '/usr/lib/eni-routed')).rejects.toThrow(/No such file/)
   })
 
   test('leaves no file after a purge', async () => {

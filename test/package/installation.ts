@@ -77,6 +77,12 @@ export class Installation {
     return (await this.guest.exec('journalctl', args)).replace('-- No entries --', '').trim()
   }
 
+  /** The last thing that the daemon told that begins so; empty where there is none. */
+  async said(beginning: string): Promise<string> {
+    const lines = await this.guest.exec('journalctl', ['--no-pager', '--output=cat', `_SYSTEMD_UNIT=${unit}`])
+    return lines.split('\n').findLast((line) => line.startsWith(beginning)) ?? ''
+  }
+
   async until(what: string, holds: () => Promise<boolean>, timeoutMs = 10_000): Promise<void> {
     for (const end = performance.now() + timeoutMs; !(await holds()); await setTimeout(100)) {
       if (performance.now() > end) {

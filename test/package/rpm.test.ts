@@ -55,6 +55,12 @@ describe.skipIf(inject('noInstallation') !== '')('the scriptlets of the .rpm', {
     expect(await machine.property('ActiveState')).toBe('inactive')
   })
 
+  test('have the code compiled on the machine', async () => {
+    const file = '/usr/lib/eni-routed/program.compiled'
+    expect(await machine.exec('stat', '--format=%U:%G %a', file)).toBe('root:root 644\n')
+    expect(await machine.exec('head', '-c', '30', file)).toContain('{"runtime":"Node v24')
+  })
+
   test('start it where a preset enables it', async () => {
     machine.guest.write('/etc/systemd/system-preset/10-eni-routed.preset', 'enable eni-routed.service\n')
     await scriptlet('POSTIN', 1)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Architecture } from './architecture.ts'
 import { releaseNotes, rpmChangelog } from './changelog.ts'
 import { run } from './command.ts'
+import { home } from './contents.ts'
 import { maintainer } from './deb.ts'
 import type { Origin } from './origin.ts'
 import { type Entry, writeTree } from './tree.ts'
@@ -49,11 +50,14 @@ export function buildRpm(
 const asRpmHasIt = (entry: Entry): Entry => ({ ...entry, path: rpmPath(entry.path) })
 const rpmPath = (path: string): string => path.replace('zsh/vendor-completions', 'zsh/site-functions')
 
+/** What %post writes: RPM takes it away with the package. */
+const made = `%ghost %attr(0644, root, root) /${home}/program.compiled\n`
+
 function specification(origin: Origin, entries: readonly Entry[]): string {
   const changelog = readFileSync('CHANGELOG.md', 'utf8')
   return [
     readFileSync('packaging/rpm/eni-routed.spec', 'utf8'),
-    `%files\n${fileList(entries)}`,
+    `%files\n${fileList(entries)}${made}`,
     `%changelog\n${rpmChangelog(origin, releaseNotes(changelog, origin.version), maintainer)}`,
   ].join('\n')
 }
