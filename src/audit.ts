@@ -1,6 +1,7 @@
 import type { Log } from './log.ts'
 import { type Desired, nothingDesired } from './policy/desired.ts'
 import type { Problem } from './policy/health.ts'
+import { between } from './policy/kept.ts'
 import type { Knowledge } from './policy/knowledge.ts'
 import type { Applied, PassOutcome } from './reconcile.ts'
 import { type ChangeRecord, recorder } from './record.ts'
@@ -122,15 +123,20 @@ export class Audit {
     if (!changed && sizes(before.desired) === sizes(desired)) {
       return
     }
-    const stays = new Set(standing(snapshot, desired).map(objectKey))
+    const rules = between(before.desired.rules, desired.rules)
+    const routes = between(before.desired.routes, desired.routes)
+    const stays = new Set(standing(snapshot, { ...desired, rules: rules.come, routes: routes.come }).map(objectKey))
     const present = new Set(snapshot.links.map(({ index }) => index))
-    const vanished = standing(before.snapshot, before.desired).filter((change) => {
+    const left = { ...before.desired, rules: rules.gone, routes: routes.gone }
+    const vanished = standing(before.snapshot, left).filter((change) => {
       const key = objectKey(change)
       return change.kind === 'link' ? !present.has(change.link.index) : !stays.has(key) && !this.#removed.has(key)
     })
-    const describe = recorder(before.snapshot, [before.desired], knowledge)
     const taken = vanished.map(opposite).filter((change) => change !== undefined)
-    this.#tellByEni(taken.map(describe), 'vanished', 'the kernel has taken away: $ of')
+    if (taken.length > 0) {
+      const describe = recorder(before.snapshot, [before.desired], knowledge)
+      this.#tellByEni(taken.map(describe), 'vanished', 'the kernel has taken away: $ of')
+    }
   }
 
   /** One record an ENI, with all commands; `$` in the text is the number of objects. */

@@ -3,21 +3,17 @@ import type { ChangeResult } from './kernel/port.ts'
 import { type Look, type LookInput, look } from './look.ts'
 import type { Refusal } from './policy/health.ts'
 import type { Tables } from './policy/tables.ts'
-import { addressKey } from './state/address.ts'
-import { type Change, changeKey, formatChange, groupKey, objectKey, takesAway } from './state/change.ts'
-import { markTableKey } from './state/marking.ts'
-import { routeIdentity } from './state/route.ts'
-import { ruleKey } from './state/rule.ts'
+import { type Change, changeKey, formatChange, objectKey, takesAway } from './state/change.ts'
 import { linkNamer } from './state/snapshot.ts'
+import { hasStood, nothingStood, type Stood, stoodAfter } from './stood.ts'
 
 /** What a process remembers from one pass to the next. All of it can be lost: the kernel is the database. */
 export interface Memory {
   readonly tables: Tables
-  /** Objects that are desired and were seen in the kernel: if one has to be put there again, somebody took it. */
-  readonly standing: ReadonlySet<string>
+  readonly stood: Stood
 }
 
-export const noMemory: Memory = { tables: new Map(), standing: new Set() }
+export const noMemory: Memory = { tables: new Map(), stood: nothingStood }
 
 /** A change that was sent to the kernel, and what became of it. */
 export interface Applied {
@@ -84,7 +80,7 @@ function make(due: readonly Change[], { kernel, memory }: PassInput): Applied[] 
   return due.map((change, i) => ({
     change,
     result: results[i] as ChangeResult,
-    repair: memory.standing.size > 0 && !takesAway(change) && memory.standing.has(objectKey(change)),
+    repair: !takesAway(change) && hasStood(memory.stood, change),
   }))
 }
 
@@ -121,27 +117,8 @@ function noteRepairs(made: readonly Applied[], { snapshot }: Look, { contention,
 }
 
 function conclude(seen: Look, applied: readonly Applied[], { memory }: PassInput) {
-  const standing = applied.length === 0 && memory.standing.size > 0 ? memory.standing : standingAfter(seen, memory)
-  return { ...seen, applied, memory: { tables: seen.desired.tables, standing } }
-}
-
-/** What is desired and was seen, now or before: what the kernel refuses never stood. */
-function standingAfter({ snapshot, desired }: Look, { standing }: Memory): ReadonlySet<string> {
-  const seen = new Set([
-    ...desired.addressing.hold.map(addressKey),
-    ...snapshot.rules.map(ruleKey),
-    ...snapshot.routes.map(routeIdentity),
-    ...snapshot.links.map((link) => groupKey(link.index, link.group)),
-    ...(snapshot.marking?.table ? [markTableKey(snapshot.marking.table)] : []),
-  ])
-  const wanted = [
-    ...desired.addressing.hold.map(addressKey),
-    ...desired.rules.map(({ rule }) => ruleKey(rule)),
-    ...desired.routes.map(({ route }) => routeIdentity(route)),
-    ...[...desired.groups].map(([index, group]) => groupKey(index, group)),
-    ...(desired.marking.table ? [markTableKey(desired.marking.table)] : []),
-  ]
-  return new Set(wanted.filter((key) => seen.has(key) || standing.has(key)))
+  const stood = applied.length === 0 && memory.stood !== nothingStood ? memory.stood : stoodAfter(seen, memory.stood)
+  return { ...seen, applied, memory: { tables: seen.desired.tables, stood } }
 }
 
 /** What the kernel refused, for people. */

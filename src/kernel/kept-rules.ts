@@ -1,5 +1,6 @@
 import { placeIn } from '../state/halving.ts'
 import { type Rule, ruleKey } from '../state/rule.ts'
+import { retained } from './retained.ts'
 
 /** The rules of one family, once read, followed by the kernel's announcements; in the order in which they are asked. */
 export class KeptRules {
@@ -21,9 +22,8 @@ export class KeptRules {
 
   /** Takes what was read. */
   keep(items: readonly Rule[]): readonly Rule[] {
-    const known = new Map(this.#last.map((rule) => [ruleKey(rule), rule]))
-    this.#items = known.size === 0 ? [...items] : items.map((rule) => known.get(ruleKey(rule)) ?? rule)
     this.#given = true
+    this.#items = retained(this.#last, items, ruleKey) as Rule[]
     return this.#items
   }
 

@@ -24,6 +24,7 @@ import { Nftables } from './nftables.ts'
 import { Picture } from './picture.ts'
 import { type Contents, contentsOf, differences } from './picture-contents.ts'
 import type { ChangeResult, Hint, InterestOf, Kernel, Relevance } from './port.ts'
+import { retained } from './retained.ts'
 
 const refusals = ['unreachable', 'blackhole', 'prohibit'] as const
 
@@ -45,6 +46,7 @@ class NetlinkKernel implements Kernel {
   readonly #nftables = new Nftables()
   /** Lists of which no part has changed are those that they were. */
   readonly #kept = { rules: new Kept<readonly Rule[]>(), routes: new Kept<readonly Route[]>() }
+  #lastRoutes: readonly Route[] = []
   #onHint: ((hint: Hint) => void) | undefined
   readonly #onDifference: (what: string) => void
 
@@ -71,7 +73,7 @@ class NetlinkKernel implements Kernel {
       links,
       addresses,
       rules: rules.items,
-      routes: this.#kept.routes.of('', routes.dumps, () => distinct(routes.dumps.flatMap(({ items }) => items))),
+      routes: this.#routesOf(routes.dumps),
       tables: interest.tables,
       torn: rules.torn || routes.torn,
       ...(marking ? { marking } : {}),
@@ -148,15 +150,20 @@ class NetlinkKernel implements Kernel {
   #addresses(): readonly Address[] {
     const { addresses } = this.#picture
     const read = () => whole(this.#socket.addresses(), 'addresses')
-    return addresses.items ?? this.#settled(read, (items) => addresses.keep(items))
+    const keep = (items: readonly Address[]) => {
+      const kept = addresses.keep(items)
+      this.#socket.adoptAddresses(kept)
+      return kept
+    }
+    return addresses.items ?? this.#settled(read, keep)
   }
 
   /** Rules that were torn while they were read serve this once. */
   #rules(): { items: readonly Rule[]; torn: boolean } {
     const { rules } = this.#picture
+    const joined = (lists: readonly (readonly Rule[])[]) => this.#kept.rules.of('', lists, () => lists.flat())
     if (rules[4].items && rules[6].items) {
-      const [ipv4, ipv6] = [rules[4].items, rules[6].items]
-      return { items: this.#kept.rules.of('', [ipv4, ipv6], () => [...ipv4, ...ipv6]), torn: false }
+      return { items: joined([rules[4].items, rules[6].items]), torn: false }
     }
     let torn = false
     const read = () => {
@@ -164,8 +171,12 @@ class NetlinkKernel implements Kernel {
       torn = result.torn
       return result.dumps.flatMap(({ items }) => items)
     }
-    const ofFamily = (items: readonly Rule[], family: Family) => items.filter((rule) => rule.family === family)
-    const keep = (items: readonly Rule[]) => families.flatMap((family) => rules[family].keep(ofFamily(items, family)))
+    const keepFamily = (items: readonly Rule[], family: Family) => {
+      const kept = rules[family].keep(items.filter((rule) => rule.family === family))
+      this.#socket.adoptRules(family, kept)
+      return kept
+    }
+    const keep = (items: readonly Rule[]) => joined(families.map((family) => keepFamily(items, family)))
     return { items: this.#settled(read, (items) => (torn ? items : keep(items))), torn }
   }
 
@@ -195,6 +206,16 @@ class NetlinkKernel implements Kernel {
       ...tables.map((number) => this.#picture.routes.ofTable(number, family)),
       ...protocols.map((protocol) => this.#socket.routes({ family, protocol })),
     ]
+  }
+
+  /** The very list of the last time where nothing has changed. */
+  #routesOf(dumps: readonly Dump<Route>[]): readonly Route[] {
+    const lists = dumps.map(({ items }) => items)
+    // A thorough look asks more questions than others, mostly for the same routes.
+    return this.#kept.routes.of(String(lists.length), lists, () => {
+      this.#lastRoutes = retained(this.#lastRoutes, distinct(lists.flat()), routeIdentity)
+      return this.#lastRoutes
+    })
   }
 
   #foreignWrites(): number {
@@ -245,7 +266,7 @@ function whole<T>({ items, interrupted }: Dump<T>, what: string): readonly T[] {
 }
 
 /** A route that several of the questions ask for is one route. IPv4 keeps no two of one identity in a table. */
-function distinct(routes: readonly Route[]): Route[] {
+function distinct(routes: readonly Route[]): readonly Route[] {
   return [...new Map(routes.map((route) => [routeIdentity(route), route])).values()]
 }
 

@@ -54,7 +54,7 @@ const compareSets = <T>(
   read: readonly T[] | undefined,
   keyOf: (item: T) => string,
 ): string[] =>
-  read === undefined
+  read === undefined || read === before
     ? []
     : [
         ...without(before, read, keyOf).map((key) => `${what} in the picture alone: ${key}`),

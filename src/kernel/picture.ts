@@ -7,6 +7,7 @@ import { table } from '../state/route.ts'
 import { KeptAddresses } from './kept-addresses.ts'
 import { KeptRoutes } from './kept-routes.ts'
 import { KeptRules } from './kept-rules.ts'
+import { retained } from './retained.ts'
 
 /**
  * What was read of the kernel, kept true by its announcements, so that an observation costs what has changed. Addresses
@@ -31,9 +32,7 @@ export class Picture {
 
   /** Takes what was read; a link that has not changed stays the object that it was. */
   keepLinks(links: readonly Link[]): readonly Link[] {
-    const known = new Map(this.#lastLinks.map((link) => [JSON.stringify(link), link]))
-    this.#links = links.map((link) => known.get(JSON.stringify(link)) ?? link)
-    this.#lastLinks = this.#links
+    this.#links = this.#lastLinks = retained(this.#lastLinks, links, (link) => JSON.stringify(link))
     return this.#links
   }
 

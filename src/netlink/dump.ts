@@ -21,32 +21,43 @@ export interface Dump<T> {
   readonly datagrams: number
 }
 
+/** Makes objects of the messages of a dump. */
+export interface Reading<T> {
+  /** A dump begins, or begins anew. */
+  begin(): void
+  /** undefined drops the message. */
+  take(message: Message): T | undefined
+  /** The dump is over, and brought these. Returns the list to give out. */
+  end(items: readonly T[]): readonly T[]
+}
+
+/** Decodes each message. */
+export const plainly = <T>(decode: (payload: Buffer) => T | undefined): Reading<T> => ({
+  begin() {},
+  take: ({ payload }) => decode(payload),
+  end: (items) => items,
+})
+
 /**
- * Asks for every object of a kind and decodes each (undefined drops it). `answer` is the type of their messages. An interrupted dump is tried again, a few
+ * Asks for every object of a kind. `answer` is the type of their messages. An interrupted dump is tried again, a few
  * times. Throws a NetlinkError where the kernel refuses (EAFNOSUPPORT, EOPNOTSUPP: it has no such family) or is silent.
  */
 export function runDump<T>(
   exchange: Exchange,
   type: number,
   payload: Buffer,
-  decode: (payload: Buffer) => T | undefined,
+  reading: Reading<T>,
   answer: number = type - RTM_NEW_TO_GET,
 ): Dump<T> {
-  let dump = attempt(exchange, type, payload, decode, answer)
+  let dump = attempt(exchange, type, payload, reading, answer)
   for (let tries = 1; dump.interrupted && tries < ATTEMPTS; tries++) {
-    dump = attempt(exchange, type, payload, decode, answer)
+    dump = attempt(exchange, type, payload, reading, answer)
   }
   return dump
 }
 
-function attempt<T>(
-  exchange: Exchange,
-  type: number,
-  payload: Buffer,
-  decode: (payload: Buffer) => T | undefined,
-  answer: number,
-): Dump<T> {
-  const collector = new Collector(type, answer, decode)
+function attempt<T>(exchange: Exchange, type: number, payload: Buffer, reading: Reading<T>, answer: number): Dump<T> {
+  const collector = new Collector(type, answer, reading)
   const sequence = exchange.numbers()
   const failure = exchange.run(frame({ type, flags: NLM_F.DUMP, payload }, sequence), {
     operation: messageName(type),
@@ -61,23 +72,24 @@ function attempt<T>(
 class Collector<T> {
   readonly #type: number
   readonly #answer: number
-  readonly #decode: (payload: Buffer) => T | undefined
+  readonly #reading: Reading<T>
   readonly #items: T[] = []
   #interrupted = false
   #datagrams = 0
   #inThisOne = false
   #error: NetlinkError | undefined
 
-  constructor(type: number, answer: number, decode: (payload: Buffer) => T | undefined) {
+  constructor(type: number, answer: number, reading: Reading<T>) {
     this.#type = type
     this.#answer = answer
-    this.#decode = decode
+    this.#reading = reading
+    reading.begin()
   }
 
   take(message: Message): boolean {
     this.#interrupted ||= (message.flags & NLM_F.DUMP_INTR) !== 0
     if (message.type === this.#answer) {
-      this.#add(message.payload)
+      this.#add(message)
     } else if (message.type === NLMSG.OVERRUN) {
       this.#interrupted = true
     } else if (message.type === NLMSG.DONE || message.type === NLMSG.ERROR) {
@@ -102,12 +114,12 @@ class Collector<T> {
       throw error
     }
     const interrupted = this.#interrupted || failure !== undefined
-    return { items: this.#items, interrupted, datagrams: this.#datagrams }
+    return { items: this.#reading.end(this.#items), interrupted, datagrams: this.#datagrams }
   }
 
-  #add(payload: Buffer): void {
+  #add(message: Message): void {
     this.#inThisOne = true
-    const item = this.#decode(payload)
+    const item = this.#reading.take(message)
     if (item !== undefined) this.#items.push(item)
   }
 }

@@ -11,7 +11,10 @@ export interface Request {
   readonly payload: Uint8Array
 }
 
-/** A message of the kernel. The payload is a view into the receive buffer: good until the next receive. */
+/**
+ * A message of the kernel where it lies in the receive buffer: one object that moves from message to message, so that thousands
+ * of them allocate nothing. Good until the next one; the payload, a view, until the next receive.
+ */
 export interface Message {
   readonly type: number
   readonly flags: number
@@ -19,6 +22,8 @@ export interface Message {
   /** Port of the socket whose request this answers, or caused: 0 for the kernel's own doing. */
   readonly portId: number
   readonly payload: Buffer
+  /** Has the payload the bytes from `start` to `end`? */
+  isEqual(bytes: Uint8Array, start: number, end: number): boolean
 }
 
 /** Bytes that the request takes in a datagram, padding included. */
@@ -56,23 +61,55 @@ export function frame(request: Request, sequence: number): Buffer {
  * says nonsense about a length: what came before was visited, the rest can't be found.
  */
 export function eachMessage(datagram: Buffer, visit: (message: Message) => void): boolean {
+  const message = new MessageView(datagram)
   let at = 0
   while (at + HEADER_BYTES <= datagram.length) {
     const length = datagram.readUInt32LE(at)
     if (length < HEADER_BYTES || at + length > datagram.length) {
       return false
     }
-    visit(messageAt(datagram, at, length))
+    message.moveTo(at, length)
+    visit(message)
     // Not align(): its 32-bit operators would make a huge length negative.
     at += Math.ceil(length / 4) * 4
   }
   return at >= datagram.length
 }
 
-const messageAt = (datagram: Buffer, at: number, length: number): Message => ({
-  type: datagram.readUInt16LE(at + 4),
-  flags: datagram.readUInt16LE(at + 6),
-  sequence: datagram.readUInt32LE(at + 8),
-  portId: datagram.readUInt32LE(at + 12),
-  payload: datagram.subarray(at + HEADER_BYTES, at + length),
-})
+class MessageView implements Message {
+  type = 0
+  flags = 0
+  sequence = 0
+  portId = 0
+  readonly #datagram: Buffer
+  #start = 0
+  #end = 0
+
+  constructor(datagram: Buffer) {
+    this.#datagram = datagram
+  }
+
+  get payload(): Buffer {
+    return this.#datagram.subarray(this.#start, this.#end)
+  }
+
+  isEqual(bytes: Uint8Array, start: number, end: number): boolean {
+    if (end - start !== this.#end - this.#start) {
+      return false
+    }
+    for (let i = start, j = this.#start; i < end; i++, j++) {
+      if (bytes[i] !== this.#datagram[j]) return false
+    }
+    return true
+  }
+
+  moveTo(at: number, length: number): void {
+    const datagram = this.#datagram
+    this.type = datagram.readUInt16LE(at + 4)
+    this.flags = datagram.readUInt16LE(at + 6)
+    this.sequence = datagram.readUInt32LE(at + 8)
+    this.portId = datagram.readUInt32LE(at + 12)
+    this.#start = at + HEADER_BYTES
+    this.#end = at + length
+  }
+}

@@ -7,12 +7,13 @@ import { verdict } from './ack.ts'
 import { addressDumpPayload, decodeAddress } from './address.ts'
 import { type Outcomes, runBatch } from './batch.ts'
 import { messageName, NLM_F, NLMSG, RTM } from './constants.ts'
-import { type Dump, runDump } from './dump.ts'
+import { type Dump, plainly, type Reading, runDump } from './dump.ts'
 import { NetlinkError } from './errors.ts'
 import { Exchange, type ExchangeOptions } from './exchange.ts'
 import { frame, type Request } from './framing.ts'
 import { decodeLink, linkDumpPayload } from './link.ts'
 import { decodeNeighbour, type Neighbour, neighbourDumpPayload } from './neighbour.ts'
+import { Rereading } from './rereading.ts'
 import { decodeAnyRoute, decodeRoute } from './route.ts'
 import { lookupRequest, type RouteQuery } from './route-lookup.ts'
 import { passes, type RouteFilter, routeDumpPayload } from './route-request.ts'
@@ -22,9 +23,18 @@ import type { Transport } from './transport.ts'
 
 const EBADMSG = 74
 
+/** Dumps of routes that are remembered: two families of main and of the own table of the most ENIs, four times over. */
+const mostRereadings = 1_000
+const noRoutes: Dump<Route> = { items: [], interrupted: false, datagrams: 0 }
+
 /** A dump with a filter of something that is not there: no such table, no such link. There is nothing, then. */
 const absent = (error: unknown): boolean =>
   error instanceof NetlinkError && (error.code === 'ENOENT' || error.code === 'ENODEV')
+
+function ruleOf(family: Family, payload: Buffer): Rule | undefined {
+  const rule = decodeRule(payload)
+  return rule?.family === family ? rule : undefined
+}
 
 /**
  * A socket to ask the kernel with. Every call is synchronous, and is over when the kernel has answered: rtnetlink does
@@ -32,6 +42,12 @@ const absent = (error: unknown): boolean =>
  */
 export class RequestSocket {
   readonly #exchange: Exchange
+  readonly #addresses = new Rereading(decodeAddress)
+  readonly #rules: Readonly<Record<Family, Rereading<Rule>>> = {
+    4: new Rereading((payload) => ruleOf(4, payload)),
+    6: new Rereading((payload) => ruleOf(6, payload)),
+  }
+  readonly #routes = new Map<string, Rereading<Route>>()
 
   constructor(transport: Transport, options: ExchangeOptions = {}) {
     this.#exchange = new Exchange(transport, options)
@@ -60,36 +76,45 @@ export class RequestSocket {
   }
 
   dump<T>(type: number, payload: Buffer, decode: (payload: Buffer) => T | undefined, answer?: number): Dump<T> {
-    return runDump(this.#exchange, type, payload, decode, answer)
+    return runDump(this.#exchange, type, payload, plainly(decode), answer)
   }
 
   links(): Dump<Link> {
     return this.dump(RTM.GETLINK, linkDumpPayload(), decodeLink)
   }
 
+  /** Of all families, those that have not changed since the last time are the same objects. */
   addresses(family?: Family): Dump<Address> {
-    const isOfFamily = (payload: Buffer) => family === undefined || payload[0] === addressDumpPayload(family)[0]
-    return this.dump(RTM.GETADDR, addressDumpPayload(family), (payload) =>
-      isOfFamily(payload) ? decodeAddress(payload) : undefined,
-    )
+    const ofFamily = (payload: Buffer) =>
+      payload[0] === addressDumpPayload(family)[0] ? decodeAddress(payload) : undefined
+    const reading = family === undefined ? this.#addresses : plainly(ofFamily)
+    return this.#reread(RTM.GETADDR, addressDumpPayload(family), reading)
   }
 
+  /** Those that have not changed since the last time are the same objects. */
   rules(family: Family): Dump<Rule> {
-    return this.dump(RTM.GETRULE, ruleDumpPayload(family), (payload) => {
-      const rule = decodeRule(payload)
-      return rule?.family === family ? rule : undefined
-    })
+    return this.#reread(RTM.GETRULE, ruleDumpPayload(family), this.#rules[family])
   }
 
-  /** The routes that pass the filter; none where its table or link does not exist. */
+  /** Equal addresses, one for each of the last dump, which the next is to bring instead. */
+  adoptAddresses(addresses: readonly Address[]): void {
+    this.#addresses.adopt(addresses)
+  }
+
+  /** Equal rules, one for each of the last dump of the family, which the next is to bring instead. */
+  adoptRules(family: Family, rules: readonly Rule[]): void {
+    this.#rules[family].adopt(rules)
+  }
+
+  /**
+   * The routes that pass the filter; none where its table or link does not exist. Those that have not changed since the last
+   * time are the same objects.
+   */
   routes(filter: RouteFilter): Dump<Route> {
     try {
-      return this.dump(RTM.GETROUTE, routeDumpPayload(filter, this.strict), (payload) => {
-        const route = decodeRoute(payload)
-        return route && passes(route, filter) ? route : undefined
-      })
+      return this.#reread(RTM.GETROUTE, routeDumpPayload(filter, this.strict), this.#readingOf(filter))
     } catch (error) {
-      if (absent(error)) return { items: [], interrupted: false, datagrams: 0 }
+      if (absent(error)) return noRoutes
       throw error
     }
   }
@@ -130,5 +155,27 @@ export class RequestSocket {
 
   close(): void {
     this.#exchange.transport.close()
+  }
+
+  #reread<T>(type: number, payload: Buffer, reading: Reading<T>): Dump<T> {
+    return runDump(this.#exchange, type, payload, reading)
+  }
+
+  /** A kernel that does not filter sends everything that it has: that is not kept. */
+  #readingOf(filter: RouteFilter): Reading<Route> {
+    const decode = (payload: Buffer) => {
+      const route = decodeRoute(payload)
+      return route && passes(route, filter) ? route : undefined
+    }
+    if (!this.strict) {
+      return plainly(decode)
+    }
+    const key = JSON.stringify(filter)
+    const known = this.#routes.get(key) ?? new Rereading(decode)
+    if (this.#routes.size >= mostRereadings) {
+      this.#routes.clear()
+    }
+    this.#routes.set(key, known)
+    return known
   }
 }

@@ -22,7 +22,8 @@ export class Kept<T> {
   }
 }
 
-function areSame(a: readonly unknown[], b: readonly unknown[]): boolean {
+/** Of the same objects in the same order. */
+export function areSame(a: readonly unknown[], b: readonly unknown[]): boolean {
   if (a === b) {
     return true
   }
@@ -58,6 +59,34 @@ export class KeptList<From, To> {
           ]
     this.#kept.set(key, { from, made })
     return made
+  }
+}
+
+/** The keys of lists of which one differs little from the one before: what is made anew are those of what came. */
+export class KeptKeys<T> {
+  readonly #keyOf: (item: T) => string
+  /** How many items of the last list have the key. */
+  readonly #counts = new Map<string, number>()
+  #last: readonly T[] = []
+
+  constructor(keyOf: (item: T) => string) {
+    this.#keyOf = keyOf
+  }
+
+  /** Good until the next list is asked for. */
+  of(list: readonly T[]): Pick<ReadonlySet<string>, 'has'> {
+    const { gone, come } = between(this.#last, list)
+    for (const item of come) this.#count(item, 1)
+    for (const item of gone) this.#count(item, -1)
+    this.#last = list
+    return this.#counts
+  }
+
+  #count(item: T, change: number): void {
+    const key = this.#keyOf(item)
+    const count = (this.#counts.get(key) ?? 0) + change
+    if (count > 0) this.#counts.set(key, count)
+    else this.#counts.delete(key)
   }
 }
 

@@ -5,19 +5,17 @@ import { contains, type Prefix, prefixKey } from '../state/prefix.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import type { Eni } from './enis.ts'
 import type { EniFamily } from './gateway.ts'
-import { Kept, KeptList } from './kept.ts'
+import { between, Kept, KeptList } from './kept.ts'
 import type { Settings } from './settings.ts'
 
 const parts = new Kept<EniFamily>()
-const routable = new Kept<ReadonlyMap<string, readonly Address[]>>()
-const owners = new KeptList<Address, string | undefined>()
 const blocks = new KeptList<Address, Prefix | undefined>()
 const subnets = new Kept<readonly Prefix[]>()
 
 /** An ENI's part in one family: its usable addresses and the prefixes they put on its link. */
 export function eniFamily(snapshot: Snapshot, eni: Eni, family: Family, settings: Settings): EniFamily {
   const key = ownerKey(eni.link.index, family)
-  const addresses = routableByOwner(snapshot.addresses).get(key) ?? none
+  const addresses = byOwner.of(snapshot.addresses).get(key) ?? none
   return parts.of(key, [settings, eni.link, eni.onEc2, addresses], () => partOf(addresses, eni, family, settings))
 }
 
@@ -45,21 +43,52 @@ function partOf(
 
 const ownerKey = (linkIndex: number, family: Family): string => `${linkIndex} ${family}`
 
-/** The addresses that can be a source of packets, by link and family; a list that has not changed is the one that it was. */
-const routableByOwner = (addresses: readonly Address[]): ReadonlyMap<string, readonly Address[]> =>
-  routable.of('', [addresses], () => {
-    const groups = new Map<string, Address[]>()
-    const keys = owners.of('', addresses, (address) =>
-      isRoutable(address) ? ownerKey(address.linkIndex, familyOf(address.address)) : undefined,
-    )
-    keys.forEach((key, i) => {
-      const group = key === undefined ? undefined : groups.get(key)
-      if (group) group.push(addresses[i] as Address)
-      else if (key !== undefined) groups.set(key, [addresses[i] as Address])
-    })
-    return new Map([...groups].map(([key, group]) => [key, groupsKept.of(key, group, () => group)]))
-  })
+/** Addresses that came or went at once: with more, all are looked at again. */
+const few = 16
 
+/** The addresses that can be a source of packets, by link and family; a list that has not changed is the one that it was. */
+class ByOwner {
+  #addresses: readonly Address[] = []
+  #groups: ReadonlyMap<string, readonly Address[]> = new Map()
+
+  of(addresses: readonly Address[]): ReadonlyMap<string, readonly Address[]> {
+    if (addresses !== this.#addresses) {
+      const { gone, come } = between(this.#addresses, addresses)
+      const changed = [...gone, ...come]
+      const isStep = changed.length > 0 && changed.length <= few
+      this.#groups = isStep ? this.#after(changed, addresses) : this.#anew(addresses)
+      this.#addresses = addresses
+    }
+    return this.#groups
+  }
+
+  /** Of thousands of addresses those of the links alone on which one came or went. */
+  #after(changed: readonly Address[], addresses: readonly Address[]): ReadonlyMap<string, readonly Address[]> {
+    const groups = new Map(this.#groups)
+    for (const key of new Set(changed.map(ownerOf))) {
+      const { linkIndex } = changed.find((address) => ownerOf(address) === key) as Address
+      groups.set(
+        key,
+        addresses.filter((own) => own.linkIndex === linkIndex && isRoutable(own) && ownerOf(own) === key),
+      )
+    }
+    return groups
+  }
+
+  #anew(addresses: readonly Address[]): ReadonlyMap<string, readonly Address[]> {
+    const groups = new Map<string, Address[]>()
+    for (const address of addresses.filter(isRoutable)) {
+      const key = ownerOf(address)
+      const group = groups.get(key)
+      if (group) group.push(address)
+      else groups.set(key, [address])
+    }
+    return new Map([...groups].map(([key, group]) => [key, groupsKept.of(key, group, () => group)]))
+  }
+}
+
+const ownerOf = ({ linkIndex, address }: Address): string => ownerKey(linkIndex, familyOf(address))
+const byOwner = new ByOwner()
 const groupsKept = new Kept<readonly Address[]>()
 
 /** Each block once; a list that has not changed is the one that it was. */

@@ -75,11 +75,23 @@ export class RuleLedger {
       }
     }
     return {
-      missing: missing.size === 0 ? [] : this.#wanted.filter((wanted) => missing.has(wanted)),
+      missing: inOrderOf(this.#wanted, missing),
       surplus: surplus.size === 0 ? [] : this.#seen.flatMap((rule) => take(surplus.get(rule), rule)),
     }
   }
 }
+
+/** Those of the list, in its order. Of thousands only few are asked for, as a rule. */
+function inOrderOf<T>(list: readonly T[], some: ReadonlySet<T>): readonly T[] {
+  return some.size > few
+    ? list.filter((item) => some.has(item))
+    : [...some]
+        .map((item) => ({ item, place: list.indexOf(item) }))
+        .sort((a, b) => a.place - b.place)
+        .map(({ item }) => item)
+}
+
+const few = 16
 
 function take(due: { times: number; readonly wanted: boolean } | undefined, rule: Rule) {
   return due && due.times-- > 0 ? [{ rule, wanted: due.wanted }] : []

@@ -31,7 +31,8 @@ export class FakeTransport implements Transport {
 
   send(bytes: Buffer): undefined {
     const messages: Message[] = []
-    eachMessage(Buffer.from(bytes), (message) => messages.push(message))
+    // The message itself moves on to the next.
+    eachMessage(Buffer.from(bytes), ({ payload, ...rest }) => messages.push({ ...rest, payload }))
     this.sent.push(messages)
     this.queue.push(...this.#answer(messages))
   }

@@ -1,0 +1,31 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { KeptKeys } from '../../../src/policy/kept.ts'
+
+test('the keys are those of the list that was asked for, whatever was asked before', () => {
+  const pool = ['a', 'b', 'c', 'a', 'd', 'b'].map((key) => ({ key }))
+  const list = fc.array(fc.constantFrom(...pool), { maxLength: 8 })
+  fc.assert(
+    fc.property(fc.array(list, { maxLength: 6 }), (lists) => {
+      const kept = new KeptKeys<{ key: string }>(({ key }) => key)
+      for (const asked of lists) {
+        const keys = kept.of(asked)
+        const present = new Set(asked.map(({ key }) => key))
+        expect(['a', 'b', 'c', 'd'].filter((key) => keys.has(key))).toEqual([...present].sort())
+      }
+    }),
+  )
+})
+
+test('a key is made of what came or went alone', () => {
+  let made = 0
+  const kept = new KeptKeys<{ key: string }>(({ key }) => {
+    made++
+    return key
+  })
+  const many = Array.from({ length: 100 }, (_, i) => ({ key: String(i) }))
+  kept.of(many)
+  made = 0
+  kept.of([...many.slice(0, 50), { key: 'x' }, ...many.slice(51)])
+  expect(made).toBe(2)
+})
