@@ -1,3 +1,4 @@
+import { linkWord } from '../state/link.ts'
 import { contains } from '../state/prefix.ts'
 import { formatRoute, type Route, routeKey, table, tableName } from '../state/route.ts'
 import { formatRule, type Rule } from '../state/rule.ts'
@@ -7,7 +8,7 @@ import { nothing } from './fib/found.ts'
 import { plainPacket } from './fib/packet.ts'
 import { fibOf } from './fib/picture.ts'
 import { askRules } from './fib/rules.ts'
-import { isOurRoute, isOurRule } from './ownership.ts'
+import { isOurRoute, isOurRule, ourGroups } from './ownership.ts'
 import type { Question } from './questions.ts'
 import { defaultLength } from './routes.ts'
 import { lastPriority } from './rules.ts'
@@ -89,7 +90,23 @@ function causeOf(question: Question, answered: Route, { snapshot, desired, setti
         : `move that rule behind the daemon's: ${ip(rule)} rule add ${formatRule({ ...rule, priority: settings.numbers.priorityBase + 1000 })}; ${ip(rule)} rule del ${formatRule(rule)}`
     return { cause: `the rule "${formatRule(rule)}" is asked first`, remedy }
   }
-  return culprit(answered, snapshot)
+  return strayGroup(answered, { snapshot, desired, settings }) ?? culprit(answered, snapshot)
+}
+
+/** Rule 20000 passes over main's routes through ENIs by their link group: one in another group takes what is for others. */
+function strayGroup(route: Route, { snapshot, desired, settings }: Omit<Circumstances, 'refusing'>): Cause | undefined {
+  const link = snapshot.links.find(({ index }) => index === route.nexthops[0]?.oif)
+  const { linkGroup } = settings.numbers
+  const isStray = link && desired.groups.has(link.index) && link.group !== 0 && !ourGroups(settings).has(link.group)
+  return isStray &&
+    linkGroup !== 0 &&
+    route.table === table.main &&
+    route.destination.length > defaultLength[route.family]
+    ? {
+        cause: `${link.name} is in link group ${link.group}, which is not ours`,
+        remedy: `ip link set dev ${linkWord(link.name)} group ${linkGroup}`,
+      }
+    : undefined
 }
 
 function refusalOf(question: Question, { snapshot, refusing }: Circumstances): Cause {

@@ -290,6 +290,15 @@ const faults: readonly Fault[] = [
       says: ['8080', '172.17.0.2:80'],
     },
     {
+      name: `a drop of ${tool.replace('ip', 'ip6')}`,
+      plant: (vpc) => vpc.instance.exec(tool.replace('ip', 'ip6'), ['-A', 'INPUT', '-i', 'eth1', '-j', 'REJECT']),
+      finds: ['warning packet-filter-drops'],
+      says: [
+        'everything that comes in by eth1',
+        tool === 'iptables-nft' ? 'nft delete rule ip6' : 'ip6tables-legacy -t',
+      ],
+    },
+    {
       name: `a drop of ${tool}`,
       plant: (vpc) => vpc.instance.exec(tool, ['-A', 'INPUT', '-i', 'eth1', '-j', 'DROP']),
       finds: ['warning packet-filter-drops'],
@@ -494,7 +503,7 @@ const commandsOf = (cure: string): string[] =>
     .replace(/^.*?(?:now|behind the daemon's): /, '')
     .split(/,? or:? |, if |, and the same|, or put/)[0]!
     .split('; ')
-    .filter((command) => /^(ip|sysctl -w|nft|iptables-legacy) /.test(command))
+    .filter((command) => /^(ip|sysctl -w|nft|ip6?tables-legacy) /.test(command))
 
 /** Each cure that is commands ends its finding, and brings no error. */
 async function proveCures(vpc: Vpc, { findings }: Diagnosis, circumstances: Circumstances): Promise<void> {
@@ -641,10 +650,17 @@ describe('asks the metadata service, and finds', () => {
 test('says without privilege what it could not see, and finds what it can', async ({ vpc }) => {
   await healthy(vpc)
   await udp(vpc, 'bind(5000)')
+  const secret = join(
+    rootOf(vpc, { 'etc/netplan/50-cloud-init.yaml': 'network: {}\n' }),
+    'etc/netplan/50-cloud-init.yaml',
+  )
+  chmodSync(secret, 0o600)
   const { findings, unseen } = await asNobody(vpc, writeConfig(vpc.instance, labConfig))
   expect(findings.map(({ id }: Finding) => id)).toEqual(['wildcard-udp'])
   expect(findings[0]?.what).toContain('a process that can not be seen from here')
-  expect(unseen.join('\n')).toMatch(/packet filter[\s\S]*UDP sockets/)
+  expect(unseen.join('\n')).toMatch(
+    /packet filter[\s\S]*UDP sockets[\s\S]*\/etc\/netplan\/50-cloud-init.yaml: run as root/,
+  )
 })
 
 test('takes a configuration that this user may not read for unseen, not for a fault', async ({ vpc }) => {

@@ -1,10 +1,13 @@
+import { expect } from 'vitest'
 import { parseConfig } from '../../src/config/parse.ts'
 import { settingsOf } from '../../src/config/settings.ts'
 import { checks, diagnose } from '../../src/doctor/checks.ts'
 import type { Evidence } from '../../src/doctor/evidence.ts'
 import type { Finding } from '../../src/doctor/finding.ts'
 import { desiredState } from '../../src/policy/desired.ts'
+import type { WrongOutcome } from '../../src/policy/outcome.ts'
 import { globMatches } from '../../src/policy/pattern.ts'
+import type { Change } from '../../src/state/change.ts'
 import { knowing, type Told } from './knowledge.ts'
 import { snapshot } from './snapshot.ts'
 
@@ -25,22 +28,49 @@ export interface Given {
   readonly files?: Readonly<Record<string, string>>
   readonly kernel?: string
   readonly toml?: string
+  /** What the kernel answers wrongly, and what our program would change. */
+  readonly outcomes?: readonly WrongOutcome[]
+  readonly pending?: readonly Change[]
   readonly other?: Partial<Evidence>
 }
 
+/** What a finding is, but for its words: its name, what shows it, and what ends it. */
+export interface Found {
+  readonly id: string
+  readonly evidence: readonly string[]
+  readonly cure: string
+}
+export interface Row extends Given {
+  readonly name: string
+  readonly finds: readonly Found[]
+}
+
+/** That all of it is found, and nothing else. */
+export function expectExactly({ finds, name: _, ...given }: Row): void {
+  expect(findingsOf(given).map(({ id, evidence, cure }) => ({ id, evidence, cure }))).toEqual(finds)
+}
+
 /** A host in which everything is as it should be, but for what is given. */
-export function evidence({ files = {}, kernel = twoEnis, toml = '', told = [], other = {} }: Given): Evidence {
+export function evidence({
+  files = {},
+  kernel = twoEnis,
+  toml = '',
+  told = [],
+  outcomes = [],
+  pending = [],
+  other = {},
+}: Given): Evidence {
   const config = parseConfig(toml, 'test.toml')
   const settings = told.length > 0 ? settingsOf(config, [], knowing(told)) : settingsOf(config)
   const all = snapshot(kernel)
   const desired = desiredState(all, settings, new Map())
-  const assessment = { snapshot: all, desired, pending: [], outcomes: [], problems: [] }
+  const assessment = { snapshot: all, desired, pending, outcomes, problems: [] }
   return {
     config,
     configFaults: [],
     settings,
     daemon: { state: 'absent' },
-    kernel: { assessment, outcomes: [], all, refusing: [] },
+    kernel: { assessment, outcomes, all, refusing: [] },
     changedAt: new Map(Object.keys(files).map((path) => [`/${path}`, 0])),
     files: new Map(Object.entries(files).map(([path, text]) => [`/${path}`, text])),
     processes: [],

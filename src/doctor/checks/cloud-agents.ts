@@ -88,11 +88,7 @@ function nmCloudSetup({ files, kernel }: Evidence): Finding[] {
 function ec2NetUtils({ files, kernel }: Evidence): Finding[] {
   const rules = rulesOf('ec2-net-utils', kernel)
   const udev = udevRules(files, /(vpc-policy-routes|ec2-network-interfaces|ec2-vpcutils)\.rules$/)
-  const units = ec2Units.flatMap((unit) =>
-    pathsLike(files, /\/systemd\/system\/[^/]+\.(wants|requires)\//).filter((path) =>
-      path.includes(unit.split('@')[0] ?? ''),
-    ),
-  )
+  const units = pathsLike(files, /\/systemd\/system\/[^/]+\.(wants|requires)\/(refresh-)?policy-routes@/)
   const dropIns = pathsLike(files, /^\/run\/systemd\/network\/70-[^/]*\.network\.d\//).filter(
     (path) => linesLike(files, path, /^\[RoutingPolicyRule\]/).length > 0,
   )

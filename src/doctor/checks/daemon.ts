@@ -71,7 +71,7 @@ function presence({ daemon: { state }, daemon: it, kernel, files }: Evidence): F
       },
     ]
   }
-  const died = state === 'absent' && 'died' in it ? it.died : undefined
+  const died = 'died' in it ? it.died : undefined
   const end = died === undefined ? [] : [`process ${died}, the last daemon, was killed or crashed`]
   return installed || end.length > 0
     ? [

@@ -1,5 +1,5 @@
 import type { Check, Evidence } from '../evidence.ts'
-import { linesLike, pathsLike } from '../files.ts'
+import { pathsLike } from '../files.ts'
 import type { Finding } from '../finding.ts'
 
 /** Options of the kernel's configuration, with what lacks without them. */
@@ -59,10 +59,7 @@ function switchedOff(evidence: Evidence): Finding[] {
       severity: 'error',
       id: 'kernel-feature-missing',
       what: `the kernel was built without ${lacking}`,
-      evidence: [
-        ...linesLike(evidence.files, path as string, new RegExp(`^${option}=`)),
-        `${path}: # ${option} is not set`,
-      ],
+      evidence: [`${path}: # ${option} is not set`],
       cure: `boot a kernel with ${option}=y`,
     }))
 }

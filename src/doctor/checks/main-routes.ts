@@ -3,7 +3,7 @@ import { ipCommand } from '../../state/ip.ts'
 import { contains, formatPrefix, isHostPrefix } from '../../state/prefix.ts'
 import { formatRoute, type Route, table } from '../../state/route.ts'
 import { linkNamer } from '../../state/snapshot.ts'
-import { addressesOf, isDefault, isMultihomed, managed, routableOf } from '../enis.ts'
+import { addressesOf, isDefault, managed, routableOf } from '../enis.ts'
 import type { Check, Evidence, KernelState } from '../evidence.ts'
 import type { Finding } from '../finding.ts'
 import { defaultsOf, isOutside, routerOf } from '../routers.ts'
@@ -27,9 +27,6 @@ const RTPROT_RA = 9
 
 /** Of two defaults with one metric the kernel takes the older, or now this, now that: after a reboot it may be the other. */
 function equalDefaults(kernel: KernelState): Finding[] {
-  if (!isMultihomed(kernel)) {
-    return []
-  }
   const { all } = kernel
   const enis = new Set(kernel.assessment.desired.enis.map(({ eni }) => eni.link.index))
   const byMetric = new Map<string, Route[]>()

@@ -25,7 +25,8 @@ export const rules: Check = {
       ...missing(kernel),
       ...strangers(foreign, kernel),
       ...futile(foreign, kernel, files),
-      ...doubles(foreign),
+      // An agent's rules have one end, and one finding.
+      ...doubles(foreign.filter((rule) => !agentOf(rule))),
       ...besideOurs(foreign, kernel, settings),
       ...partial(
         foreign.filter((rule) => futility(rule, kernel, files) === undefined),
@@ -175,9 +176,9 @@ function doubles(foreign: readonly Rule[]): Finding[] {
  * to containers and VPNs are not seen and nobody keeps its table true; or it is never asked, until ours are gone.
  */
 function besideOurs(foreign: readonly Rule[], kernel: KernelState, settings: Evidence['settings']): Finding[] {
-  const ours = kernel.all.rules.some((rule) => isOurRule(settings, rule))
-  return (ours ? foreign : [])
-    .filter((rule) => sentBy(rule, kernel).length > 0 && !agentOf(rule))
+  const ours = new Set(kernel.all.rules.filter((rule) => isOurRule(settings, rule)).map(({ family }) => family))
+  return foreign
+    .filter((rule) => ours.has(rule.family) && sentBy(rule, kernel).length > 0 && !agentOf(rule))
     .map((rule) => {
       const addresses = enumerate(sentBy(rule, kernel))
       const behind = isShadowed(rule, kernel, settings)

@@ -12,10 +12,16 @@ import { ownersOf } from './processes.ts'
  * address that they were asked at.
  */
 export function readWildcards(processes: readonly Process[], proc: string): readonly WildcardSocket[] | undefined {
-  const found = readSockets()?.filter(isWildcard)
-  if (!found) {
-    return undefined
-  }
+  const sockets = readSockets()
+  return sockets && wildcardsAmong(sockets, processes, proc)
+}
+
+export function wildcardsAmong(
+  sockets: readonly UdpSocket[],
+  processes: readonly Process[],
+  proc: string,
+): readonly WildcardSocket[] {
+  const found = sockets.filter(isWildcard)
   const owners = ownersOf(new Set(found.map(({ inode }) => inode)), processes, proc)
   return found.map(({ family, v6only, port, inode }) => {
     const process = owners.get(inode)
@@ -23,7 +29,7 @@ export function readWildcards(processes: readonly Process[], proc: string): read
   })
 }
 
-export const isWildcard = ({ address, oif, inode }: UdpSocket): boolean =>
+const isWildcard = ({ address, oif, inode }: UdpSocket): boolean =>
   (address === '0.0.0.0' || address === '::') && oif === 0 && inode !== 0
 
 function readSockets(): readonly UdpSocket[] | undefined {

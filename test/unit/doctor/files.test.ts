@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { findingsOf, type Given, misjudged } from '../../support/doctor.ts'
+import { type Row as ExactRow, expectExactly, findingsOf, type Given, misjudged } from '../../support/doctor.ts'
 
 const off = '[Network]\nManageForeignRoutingPolicyRules=no\nManageForeignRoutes=no\n'
 const enabled = { 'etc/systemd/system/multi-user.target.wants/systemd-networkd.service': '[Unit]\n' }
@@ -436,6 +436,99 @@ describe('found:', () => {
       '/etc/netplan/50-cloud-init.yaml',
     ])
   })
+})
+
+describe('networkd, and', () => {
+  const users = ['/etc/systemd/system/multi-user.target.wants/systemd-networkd.service']
+  const faults = ['ManageForeignRoutingPolicyRules', 'ManageForeignRoutes']
+  const isDefault = (key: string) => `${key} is yes, its default: no file of networkd.conf sets it under [Network]`
+  const cure = `mkdir -p /etc/systemd/networkd.conf.d && printf '[Network]\\nManageForeignRoutingPolicyRules=no\\nManageForeignRoutes=no\\n' > /etc/systemd/networkd.conf.d/10-eni-routed.conf && systemctl restart systemd-networkd`
+  const process = { pid: 99, name: 'systemd-network', command: [], startedAt: 1_000_000 }
+  const restarted = (seconds: number) => ({
+    files: { ...networkd, 'etc/systemd/networkd.conf': off },
+    other: { processes: [process], changedAt: new Map([['/etc/systemd/networkd.conf', 1_000_000 + 1000 * seconds]]) },
+  })
+  test.each<ExactRow>([
+    {
+      name: 'nothing else',
+      files: networkd,
+      finds: [{ id: 'networkd-foreign-rules', evidence: [...faults.map(isDefault), ...users], cure }],
+    },
+    {
+      name: 'a value that is none after one that is: it is passed over',
+      files: { ...networkd, 'etc/systemd/networkd.conf': `${off}ManageForeignRoutes=perhaps\n` },
+      finds: [],
+    },
+    {
+      name: 'a value that is none after one that says yes',
+      files: {
+        ...networkd,
+        'etc/systemd/networkd.conf': `${off}ManageForeignRoutes=yes\nManageForeignRoutes=perhaps\n`,
+      },
+      finds: [
+        {
+          id: 'networkd-foreign-rules',
+          evidence: ['/etc/systemd/networkd.conf:4: ManageForeignRoutes=yes', ...users],
+          cure,
+        },
+      ],
+    },
+    {
+      name: 'a later drop-in that says no to one key: the cure need not come after it',
+      files: {
+        ...networkd,
+        'usr/lib/systemd/networkd.conf.d/90-x.conf': '[Network]\nManageForeignRoutes=no\n',
+        'etc/systemd/networkd.conf': '[Network]\nManageForeignRoutingPolicyRules=yes\n',
+      },
+      finds: [
+        {
+          id: 'networkd-foreign-rules',
+          evidence: ['/etc/systemd/networkd.conf:2: ManageForeignRoutingPolicyRules=yes', ...users],
+          cure,
+        },
+      ],
+    },
+    {
+      name: 'netplan of both renderers',
+      files: {
+        'etc/netplan/a.yaml': `${netplan}  renderer: NetworkManager\n`,
+        'etc/netplan/b.yaml': 'network:\n  renderer: networkd\n',
+      },
+      finds: [{ id: 'networkd-foreign-rules', evidence: [...faults.map(isDefault), '/etc/netplan/a.yaml'], cure }],
+    },
+    {
+      name: 'netplan of NetworkManager',
+      files: { 'etc/netplan/a.yaml': `${netplan}  renderer: NetworkManager\n` },
+      finds: [],
+    },
+    { name: 'a drop-in that was there before it', ...restarted(1), finds: [] },
+    {
+      name: 'a drop-in that came after it',
+      ...restarted(60),
+      finds: [
+        {
+          id: 'networkd-not-restarted',
+          evidence: [
+            'process 99 started at 1970-01-01T00:16:40.000Z',
+            '/etc/systemd/networkd.conf is from 1970-01-01T00:17:40.000Z',
+          ],
+          cure: 'systemctl restart systemd-networkd, or reboot',
+        },
+      ],
+    },
+    {
+      name: 'a drop-in of an unknown time',
+      ...restarted(60),
+      other: { processes: [process], changedAt: new Map() },
+      finds: [],
+    },
+    {
+      name: 'a drop-in, and it does not run',
+      ...restarted(60),
+      other: { changedAt: new Map([['/etc/systemd/networkd.conf', 9e9]]) },
+      finds: [],
+    },
+  ])('$name', expectExactly)
 })
 
 describe('networkd by its version', () => {

@@ -119,6 +119,25 @@ describe('silent about', () => {
       kernel: `${twoEnis}addr fd00::1/64 dev eth0`,
       other: { wildcards: [{ families: [6], port: 5000 }] },
     },
+    {
+      name: 'a program that answers right, by the name of its file or its own',
+      other: {
+        wildcards: [
+          {
+            families: [4],
+            port: 53,
+            process: { pid: 1, name: 'isc-net-0001', command: ['/usr/sbin/named'], startedAt: 0 },
+          },
+          { families: [4], port: 53, process: { pid: 2, name: 'unbound', command: ['/opt/start'], startedAt: 0 } },
+          { families: [4], port: 53, process: { pid: 3, name: 'coredns', command: [], startedAt: 0 } },
+        ],
+      },
+    },
+    {
+      name: 'a UDP service on a host with one ENI',
+      kernel: 'link eth0 driver ena\naddr 172.31.15.216/20 dev eth0\naddr 172.31.0.218/20 dev eth0',
+      other: { wildcards: [{ families: [4], port: 5000 }] },
+    },
     { name: 'UDP sockets and wires that could not be seen', other: { wildcards: undefined, wires: undefined } },
     {
       name: 'clients, kernel sockets and programs that answer right',
@@ -209,6 +228,18 @@ describe('found:', () => {
       says: 'UDP ports 1194, 1195 without an address: asked at another interface\'s address, it may answer from the first one\'s","evidence":["udp [::]:1195 (IPv6 alone) /usr/sbin/openvpn --config a.conf","udp [::]:1194 (IPv6 alone) /usr/sbin/openvpn --config a.conf"],"cure":"have it listen on each address by itself (fd00::1, fd00::2)',
     },
     {
+      name: 'a UDP service of one process with a socket for each family',
+      kernel: `${twoEnis}${ipv6}`,
+      other: {
+        wildcards: [
+          { families: [4], port: 1194, process: { ...openvpn, command: [] } },
+          { families: [6], port: 1194, process: { ...openvpn, command: [] } },
+        ],
+      },
+      finds: ['wildcard-udp'],
+      says: 'openvpn (process 9) listens on UDP port 1194 without an address: asked at another interface\'s address, it may answer from the first one\'s","evidence":["udp 0.0.0.0:1194 openvpn","udp [::]:1194 (IPv6 alone) openvpn"],"cure":"have it listen on each address by itself (172.31.15.216, fd00::1, 172.31.0.218, fd00::2)',
+    },
+    {
       name: 'UDP services whose processes can not be seen, by their ports',
       other: {
         wildcards: [
@@ -231,6 +262,18 @@ describe('found:', () => {
       other: { config: connmark },
       finds: ['conntrack-missing'],
       says: 'modprobe nf_conntrack',
+    },
+    {
+      name: 'an ENI without an address',
+      kernel: `${twoEnis}link eth2 driver ena`,
+      finds: ['interface-bare'],
+      says: 'eth2 is up and has no address: nothing configures it',
+    },
+    {
+      name: 'an ENI with a link-local address alone',
+      kernel: `${twoEnis}link eth2 driver ena\naddr fe80::4/64 dev eth2`,
+      finds: ['interface-bare'],
+      says: 'eth2 is up and has no address but a link-local one: nothing configures it',
     },
     {
       name: 'two tables for one address',

@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { salvageConfig } from '../../../src/config/salvage.ts'
+import { numberIn } from '../../../src/doctor/files.ts'
+import { bySeverity } from '../../../src/doctor/finding.ts'
 import { nearest } from '../../../src/doctor/nearest.ts'
 import { readFiles } from '../../../src/doctor/read/files.ts'
 import { readProcesses } from '../../../src/doctor/read/processes.ts'
-import { isWildcard } from '../../../src/doctor/read/sockets.ts'
+import { wildcardsAmong } from '../../../src/doctor/read/sockets.ts'
 import { readWires } from '../../../src/doctor/read/wires.ts'
 import type { UdpSocket } from '../../../src/netlink/udp-socket.ts'
 
@@ -43,16 +45,36 @@ test('files are read under the root, links as the machine sees them', () => {
   })
 })
 
-describe('a UDP socket without an address', () => {
+describe('a UDP socket', () => {
   const socket = { family: 4, address: '0.0.0.0', port: 5000, oif: 0, inode: 197_439, v6only: false } as const
-  test.each<{ name: string; is: boolean; but?: Partial<UdpSocket> }>([
-    { name: 'of IPv4', is: true },
-    { name: 'of IPv6', but: { family: 6, address: '::' }, is: true },
-    { name: 'that has one', but: { address: '127.0.0.1' }, is: false },
-    { name: 'that is bound to a link', but: { oif: 3 }, is: false },
-    { name: 'of the kernel itself', but: { inode: 0 }, is: false },
-  ])('$name: $is', ({ but = {}, is }) => {
-    expect(isWildcard({ ...socket, ...but })).toBe(is)
+  test.each<{ name: string; takes: readonly number[] | undefined; but?: Partial<UdpSocket> }>([
+    { name: 'of IPv4', takes: [4] },
+    { name: 'of IPv6, which takes IPv4 too', but: { family: 6, address: '::' }, takes: [4, 6] },
+    { name: 'of IPv6 alone', but: { family: 6, address: '::', v6only: true }, takes: [6] },
+    { name: 'that has an address', but: { address: '127.0.0.1' }, takes: undefined },
+    { name: 'that is bound to a link', but: { oif: 3 }, takes: undefined },
+    { name: 'of the kernel itself', but: { inode: 0 }, takes: undefined },
+  ])('$name', ({ but = {}, takes }) => {
+    const found = wildcardsAmong([{ ...socket, ...but }], [], root)
+    expect(found).toEqual(takes ? [{ families: takes, port: 5000 }] : [])
+  })
+
+  test('is told with the first process that holds it', () => {
+    for (const [pid, held] of [
+      [7, 'socket:[1]'],
+      [8, 'socket:[197439]'],
+      [9, 'socket:[197439]'],
+      [10, '/dev/null'],
+    ] as const) {
+      put(`${pid}/comm`, 'x\n')
+      mkdirSync(join(root, `${pid}/fd`))
+      symlinkSync(held, join(root, `${pid}/fd/3`))
+    }
+    const processes = [7, 8, 9, 10, 11].map((pid) => ({ pid, name: 'x', command: [], startedAt: 0 }))
+    expect(wildcardsAmong([socket, { ...socket, inode: 5 }], processes, root)).toEqual([
+      { families: [4], port: 5000, process: processes[1] },
+      { families: [4], port: 5000 },
+    ])
   })
 })
 
@@ -79,6 +101,31 @@ test('processes of containers are left out, also where their namespaces may not 
     put(`${pid}/status`, `Name:\tx\nNSpid:\t${numbers}\n`)
   }
   expect(readProcesses(root).map(({ pid }) => pid)).toEqual([9])
+})
+
+test('a masked file is empty, whatever stands at /dev/null under the root', () => {
+  put('dev/null', 'something')
+  mkdirSync(join(root, 'etc'))
+  symlinkSync('/dev/null', join(root, 'etc/masked.conf'))
+  expect(readFiles(['etc/*'], { root, proc: '/proc' }).files).toEqual(new Map([['/etc/masked.conf', '']]))
+})
+
+describe('the number in a file', () => {
+  test.each([
+    { text: '1\n', number: 1 },
+    { text: '-2', number: -2 },
+    { text: 'one', number: undefined },
+    { text: '', number: undefined },
+    { text: undefined, number: undefined },
+  ])('$text is $number', ({ text, number }) => {
+    expect(numberIn(new Map(text === undefined ? [] : [['/x', text]]), '/x')).toBe(number)
+  })
+})
+
+test('errors come before warnings, each in their order', () => {
+  const finding = (severity: 'error' | 'warning', id: string) => ({ severity, id, what: '', evidence: [], cure: '' })
+  const found = [finding('warning', 'a'), finding('error', 'b'), finding('warning', 'c'), finding('error', 'd')]
+  expect(bySeverity(found).map(({ id }) => id)).toEqual(['b', 'd', 'a', 'c'])
 })
 
 describe('the nearest word', () => {

@@ -116,6 +116,28 @@ describe('the way that packets from eth1 take', () => {
   ])('$name: is wrong, and named with its remedy', ({ more, way, fate, remedy }) => {
     expect(fateOf(`${host}${more}`, '8.8.8.8')).toMatchObject({ way, wrong: { fate, remedy } })
   })
+
+  test.each([
+    {
+      name: 'a link group of somebody else on another ENI',
+      group: 7,
+      cause: 'eth0 is in link group 7, which is not ours',
+      remedy: 'ip link set dev eth0 group 20000',
+    },
+    {
+      name: 'none yet, which is pending',
+      group: 0,
+      cause: 'the route "172.31.0.0/20 dev eth0 table main proto 2 scope link src 172.31.15.216"',
+      remedy: 'ip route del 172.31.0.0/20 dev eth0 table main proto 2 scope link src 172.31.15.216',
+    },
+  ])('$name is the cause where its subnet steals', ({ group, cause, remedy }) => {
+    const seen = snapshot(host.replace('link eth0 driver ena', `link eth0 driver ena group ${group}`))
+    const answer = { route: seen.routes.find(({ destination }) => destination.length === 20)! }
+    expect(judge(ask('172.31.0.218', '172.31.2.2'), answer, circumstancesOf(seen))).toMatchObject({
+      fate: `leave by eth0 (table main) instead of by eth1: ${cause}`,
+      remedy,
+    })
+  })
 })
 
 describe('judge', () => {
