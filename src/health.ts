@@ -2,7 +2,7 @@ import { prove } from './assess.ts'
 import type { Audit } from './audit.ts'
 import type { Contention, Label } from './contention.ts'
 import type { Kernel } from './kernel/port.ts'
-import { type Problem, problems } from './policy/health.ts'
+import { type Finding, findings, type Problem } from './policy/health.ts'
 import type { Settings } from './policy/settings.ts'
 import { type PassOutcome, refusalsOf } from './reconcile.ts'
 
@@ -30,7 +30,10 @@ export class Health {
   #problems: readonly Problem[] = []
   /** Wrong ways that the last judgement saw. */
   #suspected: ReadonlySet<string> = new Set()
+  /** When each problem was seen first, ms. */
+  #since: ReadonlyMap<string, number> = new Map()
   #timer: NodeJS.Timeout | undefined
+  #dueAt = Number.POSITIVE_INFINITY
 
   constructor(options: { kernel: Kernel; audit: Audit; contention: Contention; onJudged?: () => void }) {
     this.#kernel = options.kernel
@@ -56,7 +59,6 @@ export class Health {
     this.#outcome = outcome
     this.#settings = settings
     if (due === 'now') {
-      clearTimeout(this.#timer)
       this.#attempt()
     } else if (due || outcome.refused.length > 0) {
       this.#judgeIn(settle)
@@ -67,13 +69,20 @@ export class Health {
     clearTimeout(this.#timer)
   }
 
+  /** In `delay` ms, or earlier where that was planned. */
   #judgeIn(delay: number): void {
-    this.#timer ??= setTimeout(() => this.#attempt(), delay)
+    const dueAt = performance.now() + delay
+    if (dueAt < this.#dueAt) {
+      clearTimeout(this.#timer)
+      this.#dueAt = dueAt
+      this.#timer = setTimeout(() => this.#attempt(), delay)
+    }
   }
 
   /** A judgement that fails since the kernel can't be read just now is made up for; it is no reason to end. */
   #attempt(): void {
-    this.#timer = undefined
+    clearTimeout(this.#timer)
+    this.#dueAt = Number.POSITIVE_INFINITY
     try {
       this.#judge()
     } catch {
@@ -90,10 +99,8 @@ export class Health {
     const outcomes = suspects.filter(({ fate }) => this.#suspected.has(fate))
     this.#suspected = new Set(suspects.map(({ fate }) => fate))
     const contested = this.#contention.contested(performance.now())
-    this.#problems = [
-      ...problems({ snapshot, desired, outcomes, refusals: refusalsOf(refused) }, this.#settings),
-      ...contested.map(contestedProblem),
-    ]
+    const found = findings({ snapshot, desired, outcomes, refusals: refusalsOf(refused) }, this.#settings)
+    this.#problems = [...this.#lasting(found, performance.now()), ...contested.map(contestedProblem)]
     this.#audit.problems(this.#problems)
     this.#onJudged()
     if (outcomes.length < suspects.length) {
@@ -102,7 +109,22 @@ export class Health {
       this.#judgeIn(whileContested)
     }
   }
+
+  /** Those that have lasted long enough; the others are judged again when they have. */
+  #lasting(found: readonly Finding[], now: number): Problem[] {
+    const since = new Map(found.map(({ problem }) => [problem, this.#since.get(problem) ?? now]))
+    this.#since = since
+    const rests = found.map((finding) => restOf(finding, since, now)).filter((rest) => rest > 0)
+    if (rests.length > 0) {
+      this.#judgeIn(Math.ceil(Math.min(...rests)))
+    }
+    return found.filter((finding) => restOf(finding, since, now) <= 0)
+  }
 }
+
+/** ms until the problem may be told. */
+const restOf = ({ problem, patience = 0 }: Finding, since: ReadonlyMap<string, number>, now: number): number =>
+  patience - (now - (since.get(problem) ?? now))
 
 const contestedProblem = ({ object, by }: Label): Problem => ({
   severity: 'warning',

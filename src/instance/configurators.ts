@@ -4,12 +4,12 @@ import type { Link } from '../state/link.ts'
 
 /**
  * Does another program of this host configure the link? `undecided`: one that may is there or about to start, and has not
- * said yet; `silent`: one is there that says nothing of the links that it leaves alone; `nobody`: none is there, or all
- * that are have said that they leave it alone.
+ * said yet; `silent`: one is there that says nothing of the links that it leaves alone; `untold`: nobody is there who would
+ * say, or one who acts without a word; `nobody`: all who are there have said that they leave it alone.
  */
-export type Verdict = 'somebody' | 'undecided' | 'silent' | 'nobody'
+export type Verdict = 'somebody' | 'undecided' | 'silent' | 'untold' | 'nobody'
 
-const byWeight: readonly Verdict[] = ['somebody', 'undecided', 'silent', 'nobody']
+const byWeight: readonly Verdict[] = ['somebody', 'undecided', 'silent', 'untold', 'nobody']
 
 /**
  * Tells it by what network managers keep under /run, by ifindex. They live in the host's own network namespace; in another
@@ -18,23 +18,38 @@ const byWeight: readonly Verdict[] = ['somebody', 'undecided', 'silent', 'nobody
  */
 export function whoConfigures({ index, name }: Pick<Link, 'index' | 'name'>, root = '/', own = isHostsOwn()): Verdict {
   if (!own) {
-    return 'nobody'
+    return 'untold'
   }
-  const words = [udev(root, index), networkd(root, index), networkManager(root, index), ifupdown(root, name)]
-  return byWeight.find((verdict) => words.includes(verdict)) ?? 'nobody'
+  const words = [
+    udev(root, index),
+    networkd(root, index),
+    networkManager(root, index),
+    ifupdown(root, name),
+    taciturn(root),
+  ]
+  return byWeight.find((verdict) => words.includes(verdict)) ?? 'untold'
 }
 
-/** Managers wait until udev has given a link its name and noted it, and decide then. */
-const udev = (root: string, index: number): Verdict =>
-  existsSync(join(root, 'run/udev/control')) && !existsSync(join(root, 'run/udev/data', `n${index}`))
-    ? 'undecided'
-    : 'nobody'
+/**
+ * Managers wait until udev has given a link its name and noted it, and decide then. A unit that its rules start for the
+ * link may be about to configure it.
+ */
+function udev(root: string, index: number): Verdict | undefined {
+  if (!existsSync(join(root, 'run/udev/control'))) {
+    return undefined
+  }
+  const noted = join(root, 'run/udev/data', `n${index}`)
+  if (!existsSync(noted)) {
+    return 'undecided'
+  }
+  return /^E:SYSTEMD_WANTS=./m.test(read(noted)) ? 'untold' : undefined
+}
 
 /**
  * networkd keeps a state of its own and one of each link. ADMIN_STATE is pending or initialized while udev and networkd have
  * not decided, and unmanaged where no .network file matches.
  */
-function networkd(root: string, index: number): Verdict {
+function networkd(root: string, index: number): Verdict | undefined {
   if (read(join(root, 'run/systemd/netif/state')) === '') {
     return beforeItStarts(root, 'systemd-networkd.service')
   }
@@ -49,7 +64,7 @@ function networkd(root: string, index: number): Verdict {
  * NetworkManager takes a device that it manages up within ms and notes it. Of one that its configuration excludes it
  * notes nothing, or nothing but its MAC; `managed=false` is a user's word.
  */
-function networkManager(root: string, index: number): Verdict {
+function networkManager(root: string, index: number): Verdict | undefined {
   if (!isThere(join(root, 'run/NetworkManager/devices'))) {
     return beforeItStarts(root, 'NetworkManager.service')
   }
@@ -61,17 +76,26 @@ function networkManager(root: string, index: number): Verdict {
 }
 
 /** ifup notes the interfaces that it has configured, or is about to. */
-const ifupdown = (root: string, name: string): Verdict =>
-  read(join(root, 'run/network', `ifstate.${name}`)).trim() === '' ? 'nobody' : 'somebody'
+const ifupdown = (root: string, name: string): Verdict | undefined =>
+  read(join(root, 'run/network', `ifstate.${name}`)).trim() === '' ? undefined : 'somebody'
+
+/**
+ * Where programs that take a new link up, if they do, and say nothing of it before, keep what they know: ifupdown (its rule
+ * for udev starts ifup), dhcpcd, wicked and ConnMan.
+ */
+const tracks = ['run/network/ifstate', 'run/dhcpcd', 'run/dhcpcd.pid', 'run/wicked', 'run/connman']
+
+const taciturn = (root: string): Verdict | undefined =>
+  tracks.some((track) => existsSync(join(root, track))) ? 'untold' : undefined
 
 /** Where `systemctl enable` and netplan's generator put what a boot starts (systemd.unit(5), systemd.generator(7)). */
 const unitFolders = ['etc/systemd/system', 'run/systemd/system', 'run/systemd/generator', 'run/systemd/generator.late']
 
 /** At boot this program may be up before a manager that is enabled. */
-function beforeItStarts(root: string, unit: string): Verdict {
+function beforeItStarts(root: string, unit: string): Verdict | undefined {
   const isEnabled = unitFolders.some((folder) => isLink(join(root, folder, 'multi-user.target.wants', unit)))
   const isMasked = target(join(root, 'etc/systemd/system', unit)) === '/dev/null'
-  return isEnabled && !isMasked ? 'undecided' : 'nobody'
+  return isEnabled && !isMasked ? 'undecided' : undefined
 }
 
 /** A process stays in its network namespace. */

@@ -13,15 +13,12 @@ export type Answer =
 /** `unreachable`: nobody listens there, as on every host that is not on EC2; `timeout`: no whole answer came in time. */
 export type Failure = 'unreachable' | 'timeout' | 'status' | 'malformed'
 
-/** Asks for one document by its path under /latest/meta-data/. */
 export interface MetadataClient {
-  get(path: string): Promise<Answer>
+  /** Asks for one document by its path under /latest/meta-data/. `deadline`: ms that a request may take in all, 1 s by default. */
+  get(path: string, deadline?: number): Promise<Answer>
   /** Ends what is under way. */
   close(): void
 }
-
-/** ms that one request may take in all. The service is on the host itself, and answers in 1 to 5 ms. */
-const deadline = 1_000
 
 export interface ClientOptions {
   /** In the order in which they are tried: those of EC2 are 169.254.169.254 and [fd00:ec2::254]. */
@@ -53,12 +50,12 @@ export class Imds implements MetadataClient {
     this.#options = { onRequest: () => {}, pace: async () => {}, now: () => performance.now(), ...options }
   }
 
-  async get(path: string): Promise<Answer> {
+  async get(path: string, deadline = 1_000): Promise<Answer> {
     try {
-      const session = await this.#openSession()
-      const reply = await this.#ask(session, path)
+      const session = await this.#openSession(deadline)
+      const reply = await this.#ask(session, path, deadline)
       // The token ended before its time: the service was restarted. Once; the next 401 is a failure.
-      return judge(reply.status === 401 ? await this.#ask(await this.#renew(session), path) : reply)
+      return judge(reply.status === 401 ? await this.#ask(await this.#renew(session, deadline), path, deadline) : reply)
     } catch (error) {
       return this.#failed(error as Error)
     }
@@ -68,8 +65,9 @@ export class Imds implements MetadataClient {
     this.#abort.abort()
   }
 
-  #ask({ endpoint, token }: Session, path: string): Promise<Reply> {
+  #ask({ endpoint, token }: Session, path: string, deadline: number): Promise<Reply> {
     return this.#call({
+      deadline,
       method: 'GET',
       endpoint,
       path: `/latest/meta-data/${path}`,
@@ -78,18 +76,18 @@ export class Imds implements MetadataClient {
   }
 
   /** Another one than that which was refused; somebody who asks at the same time may have it already. */
-  #renew(refused: Session): Promise<Session> {
+  #renew(refused: Session, deadline: number): Promise<Session> {
     if (this.#session === refused) {
       this.#session = undefined
     }
-    return this.#openSession()
+    return this.#openSession(deadline)
   }
 
-  async #openSession(): Promise<Session> {
+  async #openSession(deadline: number): Promise<Session> {
     if (this.#session && this.#session.token.endsAt > this.#options.now()) {
       return this.#session
     }
-    this.#opening ??= this.#newSession().finally(() => {
+    this.#opening ??= this.#newSession(deadline).finally(() => {
       this.#opening = undefined
     })
     this.#session = await this.#opening
@@ -97,11 +95,11 @@ export class Imds implements MetadataClient {
   }
 
   /** The first endpoint that gives a token. An instance has the IPv6 one only where that was switched on. */
-  async #newSession(): Promise<Session> {
+  async #newSession(deadline: number): Promise<Session> {
     let failure: unknown
     for (const endpoint of this.#options.endpoints) {
       try {
-        return { endpoint, token: await this.#newToken(endpoint) }
+        return { endpoint, token: await this.#newToken(endpoint, deadline) }
       } catch (error) {
         if (error instanceof Refused) throw error
         failure ??= error
@@ -110,9 +108,9 @@ export class Imds implements MetadataClient {
     throw failure
   }
 
-  async #newToken(endpoint: string): Promise<Token> {
+  async #newToken(endpoint: string, deadline: number): Promise<Token> {
     const asked = this.#options.now()
-    const reply = await this.#call({ method: 'PUT', endpoint, path: tokenPath, headers: tokenRequestHeaders })
+    const reply = await this.#call({ method: 'PUT', endpoint, path: tokenPath, headers: tokenRequestHeaders, deadline })
     if (reply.status === 403) {
       throw new Refused()
     }
@@ -126,14 +124,14 @@ export class Imds implements MetadataClient {
     return token
   }
 
-  async #call(what: Omit<Call, 'signal'>): Promise<Reply> {
+  async #call({ deadline, ...what }: Omit<Call, 'signal'> & { readonly deadline: number }): Promise<Reply> {
     await this.#options.pace()
     this.#options.onRequest()
     const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(deadline)])
     try {
       return await call({ ...what, signal })
     } catch (error) {
-      throw unanswered(what.endpoint, error as NodeJS.ErrnoException)
+      throw unanswered(what.endpoint, deadline, error as NodeJS.ErrnoException)
     }
   }
 
@@ -188,7 +186,7 @@ const nobodyThere: readonly (string | undefined)[] = [
 ]
 
 /** No whole reply came. */
-function unanswered(endpoint: string, cause: NodeJS.ErrnoException): Failed {
+function unanswered(endpoint: string, deadline: number, cause: NodeJS.ErrnoException): Failed {
   const why = cause.name === 'AbortError' ? `no answer within ${deadline} ms` : (cause.code ?? cause.message)
   const reason = nobodyThere.includes(cause.code) ? 'unreachable' : 'timeout'
   return new Failed(reason, `${endpoint}: ${why}`, { cause })

@@ -24,7 +24,8 @@ export async function glanceAtMetadata(config: Config, kernel: Kernel): Promise<
     return nothing
   }
   const left = desired.enis.filter(
-    ({ eni: { link } }) => !isTouched(link, snapshot, settings) || ['nobody', 'silent'].includes(whoConfigures(link)),
+    ({ eni: { link } }) =>
+      !isTouched(link, snapshot, settings) || ['nobody', 'untold', 'silent'].includes(whoConfigures(link)),
   )
   /** What a daemon would adopt after a moment. */
   const adoptable = (given: Settings) => new Set(bareOf(snapshot, left, given).map(({ mac }) => mac))

@@ -39,6 +39,8 @@ export class Informant {
   #raised: ReadonlyMap<number, string> = new Map()
   /** What the last look at the links depended on: most passes change nothing of it. */
   #seen: readonly unknown[] = []
+  /** What the last pass saw. */
+  #sight: Sight | undefined
 
   constructor({ config, log, onFailure }: InformantOptions) {
     this.#log = log
@@ -62,7 +64,8 @@ export class Informant {
       return
     }
     this.#recollect(snapshot, settings)
-    this.#considerAdoption(snapshot, desired, settings)
+    this.#sight = { snapshot, desired, settings, adopted: this.#knowledge.adopted }
+    this.#reconsider()
     this.#source ??= this.#open()
     const { links, addresses } = snapshot
     const { knowledge, addressing, include, exclude } = settings
@@ -104,27 +107,40 @@ export class Informant {
     }
   }
 
-  /** Looks for bare ENIs that nobody else configures; again after a while where that is not decided. */
-  #considerAdoption(snapshot: Snapshot, desired: Desired, settings: Settings): void {
+  /** Tells of it where it changes what may be done. */
+  #reconsider(): void {
+    if (this.#considerAdoption()) {
+      this.#onNews('bare ENIs were adopted, are up, or are gone')
+    }
+  }
+
+  /**
+   * Looks for bare ENIs that nobody else configures, among those that the last pass saw; again after a while where that is
+   * not decided. Tells whether it changed what is known.
+   */
+  #considerAdoption(): boolean {
     clearTimeout(this.#reconsideration)
-    const ours = keptLinks(snapshot, desired, this.#knowledge, settings)
+    if (!this.#sight) {
+      return false
+    }
+    const { snapshot, desired, settings } = this.#sight
+    const ours = keptLinks(this.#sight)
     const kept = ours.filter((link) => !isTouched(link, snapshot, settings) || whoConfigures(link) !== 'somebody')
     const bare = bareOf(snapshot, desired.enis, settings).filter((link) => !ours.includes(link))
     const lacking = kept.filter((link) => desired.addressing.lacking.includes(link))
     const { granted, lookAgainIn } = this.#adoption.consider(
-      { bare, kept: lacking },
+      { links: snapshot.links, bare, kept: lacking },
       (mac) => this.#knowledge.enis.get(mac),
       performance.now(),
     )
+    if (lookAgainIn !== undefined) {
+      this.#reconsideration = setTimeout(() => this.#reconsider(), Math.ceil(lookAgainIn))
+    }
     this.#tell(
       ours.filter((link) => !kept.includes(link)),
       granted.filter((link) => bare.includes(link)),
     )
-    this.#keep([...new Set([...kept, ...granted])], granted)
-    if (lookAgainIn !== undefined) {
-      const look = () => this.#onNews('a bare ENI is looked at again')
-      this.#reconsideration = setTimeout(look, Math.ceil(lookAgainIn))
-    }
+    return this.#keep([...new Set([...kept, ...granted])], granted)
   }
 
   #tell(ceded: readonly Link[], adopted: readonly Link[]): void {
@@ -136,13 +152,13 @@ export class Informant {
         )
       }
     }
-    for (const { name } of adopted) {
+    for (const { name } of adopted.filter(({ mac }) => !this.#knowledge.adopted.has(mac))) {
       this.#log.info({ event: 'bare', interface: name }, `${name} is bare, and nobody else configures it`)
     }
   }
 
   /** Remembers which links this program looks after, which of them have been up, and which may be given addresses. */
-  #keep(links: readonly Link[], granted: readonly Link[]): void {
+  #keep(links: readonly Link[], granted: readonly Link[]): boolean {
     const before = this.#raised
     this.#raised = new Map(
       links.filter(({ index, mac, up }) => up || before.get(index) === mac).map(({ index, mac }) => [index, mac]),
@@ -153,10 +169,11 @@ export class Informant {
       raised: new Set(this.#raised.keys()),
     }
     const { adopted, due, raised } = this.#knowledge
-    if (!sameMembers(adopted, now.adopted) || !sameMembers(due, now.due) || !sameMembers(raised, now.raised)) {
+    const same = sameMembers(adopted, now.adopted) && sameMembers(due, now.due) && sameMembers(raised, now.raised)
+    if (!same) {
       this.#knowledge = { ...this.#knowledge, ...now }
-      this.#onNews('bare ENIs were adopted, are up, or are gone')
     }
+    return !same
   }
 
   async #open(): Promise<MetadataSource> {
@@ -167,6 +184,8 @@ export class Informant {
       onNews: (what) => {
         const { untold: _, ...knowledge } = this.#knowledge
         this.#knowledge = { ...knowledge, ...source.knowledge }
+        // The pass that decides with the news is to know at once whom nobody else configures.
+        this.#considerAdoption()
         this.#onNews(what)
       },
     })
@@ -174,11 +193,19 @@ export class Informant {
   }
 }
 
+/** What a pass saw, and whom this program looked after by then: nothing that was granted since has been done. */
+interface Sight {
+  readonly snapshot: Snapshot
+  readonly desired: Desired
+  readonly settings: Settings
+  readonly adopted: ReadonlySet<string>
+}
+
 /**
  * Links that were adopted, and those that an earlier run of this program gave addresses: they stay adopted when
  * somebody takes the last address away.
  */
-const keptLinks = (snapshot: Snapshot, { enis }: Desired, { adopted }: Knowledge, settings: Settings): Link[] =>
+const keptLinks = ({ snapshot, desired: { enis }, settings, adopted }: Sight): Link[] =>
   snapshot.links.filter(
     (link) =>
       adopted.has(link.mac) ||

@@ -26,6 +26,8 @@ export class Broken extends Error {
 
 export interface ReaderOptions {
   readonly client: MetadataClient
+  /** ms that an answer is waited for. */
+  readonly deadline: () => number
   readonly onAnswer: () => void
   readonly onFailure: (reason: Failure | 'refused') => void
   /** A document is malformed that was not before. */
@@ -75,8 +77,8 @@ export class Reader {
   }
 
   async #document<T>(path: string, schema: Schema<T>): Promise<T | undefined> {
-    const { client, onAnswer, onFailure } = this.#options
-    const answer = await client.get(path)
+    const { client, deadline, onAnswer, onFailure } = this.#options
+    const answer = await client.get(path, deadline())
     if (answer.kind === 'failed' || answer.kind === 'refused') {
       onFailure(answer.kind === 'refused' ? 'refused' : answer.reason)
       throw new Broken(answer)

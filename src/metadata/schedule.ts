@@ -21,6 +21,13 @@ const steadfast = 6
 export const afterFailure = (attempt: number, urgent: boolean, chance: number): number =>
   urgent ? exponential(attempt - steadfast, 10, 200, chance) : exponential(attempt, 50, 60_000, chance)
 
+/**
+ * The service is on the host itself, and answers in 1 to 5 ms; a packet that is lost is sent again after a second (RFC 6298).
+ * While an ENI waits it is better asked anew before that; a service that is slow gets more time, and more.
+ */
+export const deadline = (attempt: number, urgent: boolean): number =>
+  urgent ? Math.min(1_000, 150 * 2 ** attempt) : 1_000
+
 /** Nobody listens there. A link or an address that comes ends the wait early. */
 export const afterSilence = (attempt: number, urgent: boolean, refresh: number, chance: number): number =>
   exponential(attempt, 1_000, urgent ? 1_000 : refresh, chance)
@@ -44,9 +51,9 @@ export type Refresh = number | 'auto'
 /** ms that `auto` means. */
 export const usualRefresh = 300_000
 
-/** The refresh of one ENI. Two lists to read at each one make the requests of one list at half of its pace. */
-export const refreshOf = (refresh: Refresh, listsEachTime: number): number =>
-  refresh === 'auto' ? usualRefresh * Math.max(1, listsEachTime) : refresh
+/** The refresh of one ENI. Two documents to read at each one make the requests of one at half of its pace. */
+export const refreshOf = (refresh: Refresh, documentsEachTime: number): number =>
+  refresh === 'auto' ? usualRefresh * Math.max(1, documentsEachTime) : refresh
 
 /** ms to the next look at documents that are whole: the refresh, or up to a tenth less. */
 export const nextRefresh = (refresh: number, chance: number): number => refresh * (1 - chance / 10)
@@ -66,8 +73,8 @@ export const lists: readonly Leaf[] = ['local-ipv4s', 'ipv4-prefix', 'ipv6s', 'i
 
 /** What a refresh may ask of one ENI. */
 export interface Choice {
-  /** Lists that are read every time: those of the addresses that this program gives. */
-  readonly eachTime: readonly Leaf[]
+  /** What is read every time: lists of the addresses that this program gives. */
+  readonly eachTime: readonly Question[]
   /** What is read in turn beside them. */
   readonly inTurn: readonly Question[]
 }

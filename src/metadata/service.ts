@@ -1,7 +1,7 @@
 import type { Log } from '../log.ts'
 import type { Trouble } from '../policy/knowledge.ts'
 import type { Answer } from './client.ts'
-import { afterFailure, afterSilence } from './schedule.ts'
+import { afterFailure, afterSilence, deadline } from './schedule.ts'
 
 /** Answers that are none. */
 export type Unusable = Extract<Answer, { kind: 'refused' | 'failed' }>
@@ -30,6 +30,8 @@ export class Service {
   /** Failures in a row, and times in a row that nobody was there. */
   #failures = 0
   #silences = 0
+  /** Answers in a row that did not come in time. */
+  #timeouts = 0
   #surroundings = ''
 
   constructor(options: ServiceOptions) {
@@ -40,7 +42,11 @@ export class Service {
   answered(): void {
     this.#failures = 0
     this.#silences = 0
+    this.#timeouts = 0
   }
+
+  /** ms that an answer is waited for; `urgent`: so does an ENI. */
+  deadline = (urgent: boolean): number => deadline(this.#timeouts, urgent)
 
   /** All questions were answered. Tells whether that is news. */
   recovered(): boolean {
@@ -60,6 +66,7 @@ export class Service {
       this.resumeAt = now + refresh
       return this.#refuse()
     }
+    this.#timeouts += answer.reason === 'timeout' ? 1 : 0
     this.resumeAt =
       now +
       (answer.reason === 'unreachable'

@@ -42,6 +42,7 @@ export class MetadataSource {
   #facts: Facts = new Map()
   #primaryMac: string | undefined
   #timer: NodeJS.Timeout | undefined
+  #immediate: NodeJS.Immediate | undefined
   #walking = false
   #stopped = false
 
@@ -51,6 +52,7 @@ export class MetadataSource {
     this.#service = new Service({ ...options, refresh: refreshOf(options.refresh, 1) })
     this.#reader = new Reader({
       client: options.client,
+      deadline: () => this.#service.deadline(this.#isUrgent(performance.now())),
       onAnswer: () => this.#service.answered(),
       onFailure: options.onFailure ?? (() => {}),
       onMalformed: (path) => options.onNews(`the metadata document ${path} is malformed`),
@@ -102,7 +104,7 @@ export class MetadataSource {
 
   stop(): void {
     this.#stopped = true
-    clearTimeout(this.#timer)
+    this.#cancel()
     this.#options.client.close()
   }
 
@@ -125,12 +127,20 @@ export class MetadataSource {
     this.#reader.forget(mac)
   }
 
-  #plan(): void {
+  #cancel(): void {
     clearTimeout(this.#timer)
+    clearImmediate(this.#immediate)
+  }
+
+  #plan(): void {
+    this.#cancel()
     const due = Math.min(...[...this.#subjects.values()].map(({ dueAt }) => dueAt))
     if (!this.#walking && !this.#stopped && due !== Number.POSITIVE_INFINITY) {
-      const delay = Math.max(0, due - performance.now(), this.#service.resumeAt - performance.now())
-      this.#timer = setTimeout(() => void this.#walk(), delay)
+      const delay = Math.max(due, this.#service.resumeAt) - performance.now()
+      const walk = () => void this.#walk()
+      // A timer takes a millisecond at least.
+      if (delay > 0) this.#timer = setTimeout(walk, delay)
+      else this.#immediate = setImmediate(walk)
     }
   }
 
@@ -159,10 +169,14 @@ export class MetadataSource {
     if (due.some(({ arriving }) => arriving)) {
       this.#primaryMac ??= await this.#reader.primaryMac()
     }
+    for (const subject of due) {
+      await this.#askAll(subject, subject.guess(now))
+      await this.#announce(subject, false)
+    }
     if (due.some(({ listed }) => !listed)) {
       const macs = new Set(await this.#reader.macs())
-      for (const subject of due) {
-        subject.listed ||= macs.has(subject.watched.mac)
+      for (const subject of due.filter(({ watched: { mac } }) => macs.has(mac))) {
+        subject.list()
       }
     }
     for (const subject of due) {
@@ -204,10 +218,10 @@ export class MetadataSource {
         if (this.#isGone(subject)) {
           return
         }
-        this.#announce(subject, false)
+        await this.#announce(subject, false)
       }
     } finally {
-      this.#announce(subject, true)
+      await this.#announce(subject, true)
     }
     if (subject.visited(this.#moment())) {
       this.#tell(subject)
@@ -244,10 +258,12 @@ export class MetadataSource {
     return this.#stopped || this.#subjects.get(subject.watched.mac) !== subject
   }
 
-  #announce(subject: Subject, over: boolean): void {
+  /** Resolves when whoever is told has had a turn to act: nothing that is asked for later is waited for. */
+  async #announce(subject: Subject, over: boolean): Promise<void> {
     const leaves = this.#isGone(subject) ? [] : subject.takeNews(this.#moment(), over)
     if (leaves.length > 0) {
       this.#options.onNews(`the metadata told ${leaves.join(', ')} of ${subject.watched.name}`)
+      await new Promise((resolve) => setImmediate(resolve))
     }
   }
 
@@ -272,11 +288,13 @@ export class MetadataSource {
       this.#service.resumeAt = now + refreshOf(this.#options.refresh, 1)
       return
     }
-    const urgent = [...this.#subjects.values()].some((subject) => subject.isUrgent(now))
-    if (this.#service.failed(error.answer, urgent, now, this.#chance())) {
+    if (this.#service.failed(error.answer, this.#isUrgent(now), now, this.#chance())) {
       this.#options.onNews(error.message)
     }
   }
+
+  /** Does an ENI wait for an answer? */
+  #isUrgent = (now: number): boolean => [...this.#subjects.values()].some((subject) => subject.isUrgent(now))
 
   #tell({ watched: { mac, name } }: Subject): void {
     const { id, subnets } = this.#facts.get(mac) as EniFacts

@@ -34,6 +34,8 @@ const vital: readonly Question[] = [
   'device-number',
   'network-card',
 ]
+/** Of this what nearly every ENI has, and the folder, which tells whether the rest is worth asking for. */
+const foremost: readonly Question[] = ['local-ipv4s', 'subnet-ipv4-cidr-block', 'device-number', 'folder']
 /** ms that the addresses of a bare ENI are held back for its numbers, where the service fails in between. */
 const longestHold = 100
 
@@ -52,7 +54,7 @@ export interface Moment {
 /** What is to be asked about one link, and when. Pure: clock and chance come in as values. */
 export class Subject {
   watched: Watched
-  /** The listing of MACs has it. */
+  /** The service knows it: the listing of MACs has it, or one of its documents was there. */
   listed = false
   dueAt: number
   #stage: Stage = 'arriving'
@@ -79,6 +81,7 @@ export class Subject {
   #told = false
   /** Times that the lists were read again for the sake of one address, and when they are, or were, last. */
   #doubts = 0
+  #guessed = false
   #doubtedAt = Number.NEGATIVE_INFINITY
 
   constructor(watched: Watched, now: number) {
@@ -95,6 +98,24 @@ export class Subject {
   /** Does an ENI wait for what is asked about it? */
   isUrgent(now: number): boolean {
     return this.watched.bare && this.arriving && !this.#told && now - this.#since < urgentFor
+  }
+
+  /**
+   * What to ask at the first look at a bare ENI, at once: its documents may be there, and the listing would be one more
+   * question before them.
+   */
+  guess(now: number): readonly Question[] {
+    const worthIt = !this.listed && !this.#guessed && this.isUrgent(now)
+    this.#guessed ||= worthIt
+    return worthIt ? foremost : []
+  }
+
+  /** The listing has it: what was absent before may be there now. */
+  list(): void {
+    if (!this.listed) {
+      this.#forgetVisit()
+    }
+    this.listed = true
   }
 
   /** The link as it is now; one that became bare is asked about at once. */
@@ -140,11 +161,8 @@ export class Subject {
     if (!this.isUrgent(moment.now)) {
       return open.slice(0, 1)
     }
-    const waves: readonly (readonly Question[])[] = [
-      this.#visits === 0 ? ['folder', ...vital] : addressLists,
-      ['folder', ...vital],
-      open,
-    ]
+    const first = this.#visits > 0 ? addressLists : this.#answered.size === 0 ? foremost : []
+    const waves = [first, [...foremost, ...vital], open]
     const parts = waves.map((wave) => open.filter((question) => wave.includes(question)))
     return parts.find((part) => part.length > 0) ?? []
   }
@@ -181,13 +199,14 @@ export class Subject {
     const named = this.#named
     const changing: readonly Question[] = named ? [...lists.filter((leaf) => named.has(leaf)), 'folder'] : lists
     const eachTime = this.#listsEachTime(told)
-    const inTurn = [...changing, ...missing].filter((question) => !(eachTime as readonly Question[]).includes(question))
+    const inTurn = [...changing, ...missing].filter((question) => !eachTime.includes(question))
     return refreshQuestions(this.#rounds, { eachTime, inTurn: [...new Set(inTurn)] })
   }
 
-  /** Where this program gives the ENI its addresses, they are what counts. */
-  #listsEachTime(told: EniFacts): readonly Leaf[] {
-    return this.watched.adopted ? addressLists.filter((leaf) => isListed(told, leaf)) : []
+  /** Where this program gives the ENI its addresses, they are what counts: the folder tells of the first of a family. */
+  #listsEachTime(told: EniFacts): readonly Question[] {
+    const listed = this.watched.adopted ? addressLists.filter((leaf) => isListed(told, leaf)) : []
+    return listed.length === 1 ? [...listed, 'folder'] : listed
   }
 
   #isOpen = (question: Question): boolean => !this.#answered.has(question) && this.#mayBeThere(question)
@@ -200,6 +219,7 @@ export class Subject {
   /** A document was read, or there is none (`given` false); `isNew`: it told something new. */
   answered(leaf: Leaf, given: boolean, isNew: boolean, now: number): void {
     this.#answered.add(leaf)
+    this.listed ||= given
     if (given) {
       this.#given.add(leaf)
       this.#checkFolder()
@@ -212,6 +232,7 @@ export class Subject {
   /** The folder was read. Returns lists that have left it for certain: two folders in a row lack them. */
   folderAnswered(names: ReadonlySet<string> | undefined, facts: Facts, now: number): readonly Leaf[] {
     this.#answered.add('folder')
+    this.listed ||= names !== undefined
     this.#named = names
     this.#checkFolder()
     const complete =
@@ -263,6 +284,7 @@ export class Subject {
 
   /** The MAC is not listed, so there is nothing to ask. */
   absent({ now, chance, refresh }: Moment): void {
+    this.#forgetVisit()
     const waits = this.watched.isEni || now - this.#since < curiosity
     const delay = afterAbsence(this.#attempts++, this.isUrgent(now), refreshOf(refresh, 1), chance)
     this.dueAt = waits ? now + delay : Number.POSITIVE_INFINITY

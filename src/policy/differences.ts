@@ -50,10 +50,10 @@ function compare(eni: Eni, { addresses, delegated }: EniFacts, seen: readonly Ad
 const isGivenByVpc = ({ address, scope: where, secondary }: Address): boolean =>
   where < scope.link && !(secondary && familyOf(address) === 6)
 
-/** For people: what differs, and the setting or command that mends it. */
+/** For people: what differs, and the setting or command that mends it. `missing`: it may still be on its way. */
 export function explainDifference({ eni, missing, unlisted }: Difference, { addressing, knowledge }: Settings) {
   const { index, name, up } = eni.link
-  const told: { problem: string; remedy: string }[] = []
+  const told: { problem: string; remedy: string; missing?: true }[] = []
   if (missing.length > 0) {
     const state = up ? '' : ', and is down'
     const automatic = 'addresses.mode = "imds" lets the daemon configure an ENI that is bare'
@@ -62,6 +62,7 @@ export function explainDifference({ eni, missing, unlisted }: Difference, { addr
     const mends = `${addressing === 'imds' ? other : automatic}; by hand: ${byHand}`
     const takenDown = !up && knowledge.raised.has(index)
     told.push({
+      missing: true,
       problem: `${name} lacks ${enumerate(missing)}, which the metadata lists${state}`,
       remedy: takenDown
         ? `somebody took it down; its addresses come back with: ip link set dev ${linkWord(name)} up`

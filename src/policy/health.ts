@@ -19,6 +19,12 @@ export interface Problem {
   readonly remedy: string
 }
 
+/** A problem as it is found; `patience`: ms that it has to last before anybody is told who has not asked. */
+export type Finding = Problem & { readonly patience?: number }
+
+/** ms that an address may be on its way: a DHCP client asks again after some 4 s where its first question was lost (RFC 2131). */
+const onItsWay = 6_000
+
 /** A change that the kernel refused, with its errno's name and its own words. */
 export interface Refusal {
   readonly change: Change
@@ -34,9 +40,13 @@ export interface Evidence {
 }
 
 /** All that is wrong, or odd, in the present state; errors first. */
-export function problems({ snapshot, desired, outcomes, refusals }: Evidence, settings: Settings): Problem[] {
+export const problems = (evidence: Evidence, settings: Settings): Problem[] =>
+  findings(evidence, settings).map(({ patience: _, ...problem }) => problem)
+
+/** As `problems`, with what may mend itself in a moment marked. */
+export function findings({ snapshot, desired, outcomes, refusals }: Evidence, settings: Settings): Finding[] {
   const name = linkNamer(snapshot)
-  const found: Problem[] = [
+  const found: Finding[] = [
     ...wrongWays(outcomes, name),
     ...refusals.map((refusal) => explainRefusal(refusal, name)),
     ...desired.enis.flatMap(({ eni, routing }) =>
@@ -54,7 +64,12 @@ export function problems({ snapshot, desired, outcomes, refusals }: Evidence, se
     ...settings.knowledge.troubles,
     ...differences(snapshot, desired, settings).flatMap((difference) =>
       explainDifference(difference, settings).map(
-        (text): Problem => ({ severity: 'warning', interface: difference.eni.link.name, ...text }),
+        ({ missing, ...text }): Finding => ({
+          severity: 'warning',
+          interface: difference.eni.link.name,
+          ...text,
+          ...(missing ? { patience: onItsWay } : {}),
+        }),
       ),
     ),
     ...desired.passedOver.map(

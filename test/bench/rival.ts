@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DaemonProcess, labConfig } from '../../src/lab/daemon-process.ts'
 import { Guest } from '../support/guest.ts'
+import type { Lease } from '../support/guest-dhcp.ts'
 import { guestImage } from '../support/guest-image.ts'
 import { NotHere } from './native.ts'
 import { program } from './reactors.ts'
@@ -50,9 +51,25 @@ export async function rivals({ tries }: { tries: number }): Promise<Row[]> {
 
 /** networkd gives the addresses, eni-routed does the routing. */
 async function withNetworkd(bed: Bed): Promise<void> {
+  const guest = await besideNetworkd(bed, [primary, second])
+  await new DaemonProcess(guest, { program: [program], config: labConfig }).ready()
+  await sleep(2_000)
+}
+
+/** networkd configures the primary alone, eni-routed does all of it for the other. */
+async function withMetadata(bed: Bed): Promise<void> {
+  const guest = await besideNetworkd(bed, [primary])
+  const config = '[interfaces]\ninclude = ["eth*"]\n[addresses]\nmode = "imds"\n'
+  const daemon = new DaemonProcess(guest, { program: [program], config })
+  await daemon.waitFor(({ event, mac }) => event === 'metadata' && mac === primary.mac, 10_000)
+  await sleep(2_000)
+}
+
+/** A guest whose networkd configures these ENIs. */
+async function besideNetworkd(bed: Bed, configured: readonly Lease[]): Promise<Guest> {
   const guest = await Guest.boot(bed.vpc.instance, [], await imageOf([]))
   bed.inhabit(guest)
-  for (const [i, { name }] of [primary, second].entries()) {
+  for (const [i, { name }] of configured.entries()) {
     const text = `[Match]\nName=${name}\n[Network]\nDHCP=ipv4\n[DHCPv4]\nRouteMetric=${512 + i}\n`
     guest.write(`/etc/systemd/network/10-${name}.network`, text)
   }
@@ -61,17 +78,7 @@ async function withNetworkd(bed: Bed): Promise<void> {
   guest.write('/etc/systemd/networkd.conf.d/10-eni-routed.conf', readFileSync(dropIn, 'utf8'))
   await guest.systemctl('start', 'systemd-networkd')
   await bed.settle({ configure: false })
-  await new DaemonProcess(guest, { program: [program], config: labConfig }).ready()
-  await sleep(2_000)
-}
-
-/** eni-routed does all of it, on an instance whose primary somebody else has configured. */
-async function withMetadata(bed: Bed): Promise<void> {
-  await bed.settle({ configure: true })
-  const config = '[interfaces]\ninclude = ["eth*"]\n[addresses]\nmode = "imds"\n'
-  const daemon = new DaemonProcess(bed.vpc.instance, { program: [program], config })
-  await daemon.waitFor(({ event, mac }) => event === 'metadata' && mac === primary.mac, 10_000)
-  await sleep(2_000)
+  return guest
 }
 
 async function netUtils(bed: Bed): Promise<void> {

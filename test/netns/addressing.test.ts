@@ -45,9 +45,8 @@ describe('a bare ENI', () => {
     await service.document(toldOf(second, 1))
     const observing = imdsConfig.replace('imds', 'observe')
     const daemon = await startDaemon(vpc, observing)
-    await daemon.waitFor(({ msg }) =>
-      msg.includes(`eth1 lacks ${ipv4}, ${ipv6}, which the metadata lists, and is down`),
-    )
+    const told = `eth1 lacks ${ipv4}, ${ipv6}, which the metadata lists, and is down`
+    await daemon.waitFor(({ msg }) => msg.includes(told), 10_000)
     expect(await addressesOf(vpc)).toEqual([])
     expect((await cli(vpc, ['status'], observing)).stdout).toContain('addresses.mode = "imds"')
     await stopDaemon(daemon)

@@ -171,7 +171,7 @@ describe('the verbs', () => {
     const second = await vpc.attach(eth1)
     await service.document({ ...toldOf(second, 1), ipv4: ['172.31.0.218', '172.31.0.219'] })
     const daemon = await startDaemon(vpc, config)
-    await daemon.waitFor(({ event, msg }) => event === 'problem' && msg.includes('eth1 lacks 172.31.0.219'))
+    await daemon.waitFor(({ event, msg }) => event === 'problem' && msg.includes('eth1 lacks 172.31.0.219'), 10_000)
     const { stdout } = await cli(vpc, ['status'], config)
     expect(stdout).toContain('eth1 lacks 172.31.0.219, which the metadata lists')
     expect(stdout).toContain('addresses.mode = "imds"')

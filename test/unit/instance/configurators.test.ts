@@ -11,14 +11,18 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true }))
 
 const wants = 'systemd/system/multi-user.target.wants'
+const left = {
+  'run/systemd/netif/state': 'OPER_STATE=routable\n',
+  'run/systemd/netif/links/3': 'ADMIN_STATE=unmanaged\n',
+}
 const networkd = { 'run/systemd/netif/state': 'OPER_STATE=routable\n' }
 
 test.each<{ name: string; files: Record<string, string>; verdict: string }>([
-  { name: 'no network manager is there', files: {}, verdict: 'nobody' },
+  { name: 'no network manager is there', files: {}, verdict: 'untold' },
   {
     name: 'networkd is not running, but was',
     files: { 'run/systemd/netif/links/3': 'ADMIN_STATE=configured\n' },
-    verdict: 'nobody',
+    verdict: 'untold',
   },
   { name: 'networkd has not seen the link', files: networkd, verdict: 'undecided' },
   {
@@ -55,7 +59,7 @@ test.each<{ name: string; files: Record<string, string>; verdict: string }>([
       [`etc/${wants}/systemd-networkd.service`]: '',
       'etc/systemd/system/systemd-networkd.service': '-> /dev/null',
     },
-    verdict: 'nobody',
+    verdict: 'untold',
   },
   {
     name: 'NetworkManager is enabled, and has not started yet',
@@ -73,7 +77,31 @@ test.each<{ name: string; files: Record<string, string>; verdict: string }>([
     files: { 'run/udev/control': '', 'run/udev/data/n2': '', 'run/NetworkManager/devices/2': '' },
     verdict: 'undecided',
   },
-  { name: 'udev has seen the link', files: { 'run/udev/control': '', 'run/udev/data/n3': '' }, verdict: 'nobody' },
+  {
+    name: 'udev alone has seen the link',
+    files: { 'run/udev/control': '', 'run/udev/data/n3': '' },
+    verdict: 'untold',
+  },
+  {
+    name: 'udev has seen the link, and networkd leaves it alone',
+    files: { ...left, 'run/udev/control': '', 'run/udev/data/n3': 'E:ID_NET_DRIVER=ena\n' },
+    verdict: 'nobody',
+  },
+  {
+    name: 'networkd leaves it alone, and udev starts a unit for it',
+    files: { ...left, 'run/udev/control': '', 'run/udev/data/n3': 'E:SYSTEMD_WANTS=ifup@eth1.service\n' },
+    verdict: 'untold',
+  },
+  {
+    name: 'networkd leaves it alone, ifupdown is there',
+    files: { ...left, 'run/network/ifstate': 'lo\n' },
+    verdict: 'untold',
+  },
+  {
+    name: 'networkd leaves it alone, dhcpcd is there',
+    files: { ...left, 'run/dhcpcd/pid': '77\n' },
+    verdict: 'untold',
+  },
   {
     name: 'NetworkManager leaves it alone',
     files: { 'run/NetworkManager/devices/3': '[device]\nmanaged=false\n' },
@@ -97,5 +125,5 @@ test.each<{ name: string; files: Record<string, string>; verdict: string }>([
     target ? symlinkSync(target, join(root, file)) : writeFileSync(join(root, file), text)
   }
   expect(whoConfigures({ index: 3, name: 'eth1' }, root, true)).toBe(verdict)
-  expect(whoConfigures({ index: 3, name: 'eth1' }, root, false)).toBe('nobody')
+  expect(whoConfigures({ index: 3, name: 'eth1' }, root, false)).toBe('untold')
 })

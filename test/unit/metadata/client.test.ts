@@ -74,6 +74,17 @@ describe('the IMDSv2 client', () => {
     expect(await new Imds({ endpoints: [endpoint] }).get('mac')).toMatchObject(answer)
   })
 
+  test('a shorter deadline holds for the token and for the document', async () => {
+    const imds = new Imds({ endpoints: [endpoint] })
+    const late = { kind: 'failed', reason: 'timeout', problem: expect.stringContaining('no answer within 50 ms') }
+    service.faults = { hang: true }
+    expect(await imds.get('mac', 50)).toMatchObject(late)
+    service.faults = {}
+    expect(await imds.get('mac')).toMatchObject({ kind: 'document' })
+    service.faults = { hang: true }
+    expect(await imds.get('mac', 50)).toMatchObject(late)
+  })
+
   test('nobody there is unreachable, and the next endpoint is tried', async () => {
     const nobody = await freeEndpoint()
     expect(await new Imds({ endpoints: [nobody] }).get('mac')).toMatchObject({ kind: 'failed', reason: 'unreachable' })

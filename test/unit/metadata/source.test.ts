@@ -54,7 +54,7 @@ function setUp({ eni = [eth0, eth1], required = false, refresh = 'auto' as Refre
   }
   for (const one of eni) put(documentsOf(one))
   const asked: { path: string; at: number }[] = []
-  const faults: { answer?: (path: string) => Answer | undefined } = {}
+  const faults: { answer?: (path: string) => Answer | 'hanging' | undefined } = {}
   const answer = (path: string): Answer => {
     const names = [...documents.keys()].filter((known) => known.startsWith(path))
     const listing = [...new Set(names.map((name) => name.slice(path.length).replace(/\/.*/, '/')))].join('\n')
@@ -63,9 +63,12 @@ function setUp({ eni = [eth0, eth1], required = false, refresh = 'auto' as Refre
   }
   const client = {
     closed: false,
-    async get(path: string): Promise<Answer> {
+    async get(path: string, deadline = 1_000): Promise<Answer> {
       asked.push({ path, at: performance.now() })
-      return faults.answer?.(path) ?? answer(path)
+      const fault = faults.answer?.(path)
+      if (fault !== 'hanging') return fault ?? answer(path)
+      await new Promise((resolve) => setTimeout(resolve, deadline))
+      return { kind: 'failed', reason: 'timeout', problem: `no answer within ${deadline} ms` }
     },
     close() {
       client.closed = true
@@ -254,7 +257,7 @@ describe('a change is seen within one refresh', () => {
   const { ipv6: _, subnetsIpv6: __, ...ipv4 } = eth1
 
   test.each([
-    { name: '5 minutes, IPv4', eni: ipv4, refresh: 'auto' as const, within: fiveMinutes },
+    { name: '10 minutes, IPv4', eni: ipv4, refresh: 'auto' as const, within: 2 * fiveMinutes },
     { name: '10 minutes, both families', eni: eth1, refresh: 'auto' as const, within: 2 * fiveMinutes },
     { name: 'what is configured, both families', eni: eth1, refresh: 30_000, within: 30_000 },
   ])('$name', async ({ eni, refresh, within }) => {
@@ -266,12 +269,12 @@ describe('a change is seen within one refresh', () => {
     expect(facts(eth1.mac)?.addresses[4]?.latest).toContain('172.31.0.219')
   })
 
-  test('the first IPv6 address within ten', async () => {
+  test('10 minutes, the first IPv6 address', async () => {
     const { see, facts, put } = setUp({ eni: [eth0, ipv4 as typeof eth1] })
     see(link(2), link(3, { adopted: true }))
     await pass(hour)
     put(documentsOf(eth1))
-    await pass(10 * fiveMinutes)
+    await pass(2 * fiveMinutes)
     expect(facts(eth1.mac)?.addresses[6]?.latest).toEqual(eth1.ipv6)
     expect(facts(eth1.mac)?.subnets.map(formatPrefix)).toContain('2600:1f18::/64')
   })
@@ -419,11 +422,35 @@ describe('a bare ENI, while the service fails', () => {
     expect(news).toEqual([])
     await pass(200)
     expect(news).toEqual([
-      'the metadata told local-ipv4s, ipv6s, subnet-ipv4-cidr-block, subnet-ipv6-cidr-blocks of eth1',
+      'the metadata told local-ipv4s, subnet-ipv4-cidr-block, ipv6s, subnet-ipv6-cidr-blocks of eth1',
     ])
     delete faults.answer
     await pass(minute)
     expect(news[1]).toContain('device-number')
+  })
+
+  test('asks anew soon where a connection hangs, and waits longer for a service that is slow', async () => {
+    const { see, put, faults, facts, asked } = setUp({ eni: [eth0] })
+    see(link(2))
+    await pass(minute)
+    put(documentsOf(eth1))
+    const first = `${folderOf(eth1.mac)}local-ipv4s`
+    faults.answer = (path) =>
+      path === first && !asked.slice(0, -1).some((one) => one.path === path) ? 'hanging' : undefined
+    see(link(2), link(3, { bare: true }))
+    await pass(140)
+    expect(facts(eth1.mac)?.addresses[4]).toBeUndefined()
+    await pass(30)
+    expect(facts(eth1.mac)?.addresses[4]?.latest).toEqual(eth1.ipv4)
+    faults.answer = () => 'hanging'
+    see(link(2), { ...link(3, { bare: true }), linkIndex: 9 })
+    asked.length = 0
+    await pass(2_500)
+    expect(
+      asked
+        .filter(({ path }) => path === first || path.endsWith('/macs/'))
+        .map(({ at }) => Math.round((at - asked[0]!.at) / 100)),
+    ).toEqual([0, 2, 5, 11, 21])
   })
 
   test('is asked about often again after a silence', async () => {
@@ -514,7 +541,7 @@ describe('how often it asks', () => {
 
   test.each([
     { name: 'a listing, its folder twice, and each document', more: {}, requests: 1 + 2 + 7 },
-    { name: 'one that is bare: what may bring it up at once, unseen', more: { bare: true }, requests: 1 + 2 + 8 },
+    { name: 'one that is bare: no listing, since its documents are there', more: { bare: true }, requests: 2 + 7 },
     { name: 'one that gets its addresses: the lists twice', more: { adopted: true }, requests: 1 + 2 + 7 + 2 },
   ])('an attach: $name', async ({ more, requests }) => {
     const { see, asked, put } = setUp()
@@ -525,6 +552,20 @@ describe('how often it asks', () => {
     see(link(2), link(3, more))
     await pass(2 * minute)
     expect(asked.filter(({ path }) => !path.includes(eth0.mac)).map(({ path }) => path)).toHaveLength(requests)
+  })
+
+  test('an attach whose documents come later: what is asked at the first look, and then one question at a time', async () => {
+    const { see, asked } = setUp({ eni: [eth0] })
+    see(link(2))
+    await pass(2 * minute)
+    asked.length = 0
+    see(link(2), link(3, { bare: true }))
+    await pass(10_000)
+    const its = asked
+      .filter(({ path }) => path.includes(eth1.mac))
+      .map(({ path }) => path.replace(folderOf(eth1.mac), ''))
+    expect(its).toEqual(['local-ipv4s', 'subnet-ipv4-cidr-block', 'device-number', ''])
+    expect(asked.length).toBeLessThanOrEqual(4 + 101)
   })
 
   test.each([

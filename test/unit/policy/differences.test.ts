@@ -88,6 +88,7 @@ describe('differences', () => {
     const [difference] = differences(seen, desiredOf(seen, { settings: given }), given)
     expect(explainDifference(difference!, given)).toEqual([
       {
+        missing: true,
         problem: 'eth1 lacks 172.31.0.7, which the metadata lists, and is down',
         remedy:
           'addresses.mode = "imds" lets the daemon configure an ENI that is bare; by hand: ip address add 172.31.0.7 dev eth1',
