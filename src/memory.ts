@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import koffi from 'koffi'
+import { forgetKept } from './policy/kept.ts'
+import { Seldom } from './seldom.ts'
 
 /** sys/mman.h; of a mapping of a file: it is read again, from the page cache, where it is needed again. */
 const MADV_DONTNEED = 4
@@ -10,18 +12,24 @@ const tolerance = 4 * 1024 * 1024
 
 /**
  * Makes a function for quiet moments, which gives back to the machine what the process needs no more: at the first call what
- * only the start needed, later what events have left behind. That takes 30 ms, so it does nothing unless the process has
- * grown, and tells whether it did.
+ * only the start needed, later what events have left behind. That takes 30 ms and as much again in the looks that follow, so
+ * it does nothing unless the process has grown, and seldom. `look` is to look at everything that is still wanted.
  */
-export function tidier(): () => boolean {
+export function tidier(): (look: () => void) => void {
   let tidied = 0
-  return () => {
-    if (anonymous() <= tidied + tolerance) {
-      return false
+  const seldom = new Seldom()
+  return (look) => {
+    if (!seldom.isDue || anonymous() <= tidied + tolerance) {
+      return
     }
+    const started = performance.now()
+    forgetKept()
+    look()
     giveBack()
+    // What is needed of it all the same is there again before the next event.
+    look()
+    if (tidied > 0) seldom.done(started)
     tidied = anonymous()
-    return true
   }
 }
 

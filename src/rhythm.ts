@@ -1,11 +1,11 @@
-import type { PassCause } from './metrics/tally.ts'
 import type { PassOutcome } from './reconcile.ts'
+import { Seldom } from './seldom.ts'
 import { Waker } from './waker.ts'
 
 /** ms between two looks at a kernel that reports nothing. */
 const slowInterval = 60_000
-/** ms from a pass that changed something to a second, thorough look. */
-const confirmAfter = 500
+/** ms from the last of a few changes to a second, thorough look, and from the first of them where they do not end. */
+const confirm = { afterLast: 500, afterFirst: 2_000 }
 /** ms spent on rehearsals after the start, in all and at a time: events come first. */
 const warmUpBudget = 200
 const warmUpSlice = 2
@@ -18,10 +18,12 @@ const retry = { first: 1, longest: 1_000 }
 
 export interface Beats {
   readonly pass: () => void
-  /** Has to lead to a thorough pass. */
-  readonly lookThoroughly: (what: string, cause: PassCause) => void
+  /** No event asks for it. Has to lead to a pass, to a thorough one if it says so. */
+  readonly look: (thorough: boolean) => void
+  /** Something was changed. Has to lead to a thorough pass. */
+  readonly lookAgain: () => void
   /** Rehearses a pass for nothing but that V8 compiles its code before it is needed. */
-  readonly warm: () => void
+  readonly rehearse: () => void
   /** The start is over, with all that belongs to it. */
   readonly warmed: () => void
 }
@@ -32,6 +34,9 @@ export class Rhythm {
   readonly #waker: Waker
   #interval: NodeJS.Timeout | undefined
   #confirmation: NodeJS.Timeout | undefined
+  /** When the first and the last change were made that no second look has followed yet. */
+  #unconfirmed: { readonly first: number; readonly last: number } | undefined
+  readonly #thoroughLooks = new Seldom()
   #warming: NodeJS.Timeout | undefined
   #retries = 0
 
@@ -40,12 +45,18 @@ export class Rhythm {
     this.#waker = new Waker(beats.pass)
   }
 
-  /** Looks at intervals from now on: the one timer of a quiet daemon. `longest`: ms that nobody may wait longer than. */
+  /**
+   * Looks at intervals from now on: the one timer of a quiet daemon. `longest`: ms that nobody may wait longer than. The
+   * looks are thorough as long as that costs little: the kernel walks every route for them.
+   */
   start(longest = slowInterval): void {
-    this.#interval = setInterval(
-      () => this.#beats.lookThoroughly('a look at intervals', 'interval'),
-      Math.min(slowInterval, longest),
-    )
+    const interval = Math.min(slowInterval, longest)
+    this.#interval = setInterval(() => this.#beats.look(this.#thoroughLooks.isDue), interval)
+  }
+
+  /** Notes that a thorough look at intervals, begun at `started` (ms of performance.now()), has ended with its judgement. */
+  lookedThoroughly(started: number): void {
+    this.#thoroughLooks.done(started)
   }
 
   wake(urgency: 'now' | 'soon'): void {
@@ -64,7 +75,7 @@ export class Rhythm {
   passed({ refused, withheld, verified }: PassOutcome, changed: boolean, allowedAt: number | undefined): void {
     this.#waker.passed(changed)
     if (changed) {
-      this.#confirmLater()
+      this.#confirmLater(performance.now())
     }
     this.#retries = verified ? 0 : this.#retries + 1
     if (refused.length > 0 || (!verified && withheld.length === 0)) {
@@ -88,7 +99,7 @@ export class Rhythm {
     const spent = () => performance.now() - started
     let left = rehearsals
     do {
-      this.#beats.warm()
+      this.#beats.rehearse()
       left--
     } while (left > 0 && spent() < Math.min(warmUpSlice, budget))
     const rest = budget - spent()
@@ -104,11 +115,21 @@ export class Rhythm {
   }
 
   /** Some of what the kernel does in the wake of an event comes a moment after it, and silently. */
-  #confirmLater(): void {
-    this.#confirmation ??= setTimeout(() => {
-      this.#confirmation = undefined
-      this.#beats.lookThoroughly('a second look', 'second look')
-    }, confirmAfter)
+  #confirmLater(now: number): void {
+    this.#unconfirmed = { first: this.#unconfirmed?.first ?? now, last: now }
+    this.#confirmation ??= setTimeout(() => this.#confirm(), confirm.afterLast)
+  }
+
+  #confirm(): void {
+    const { first, last } = this.#unconfirmed as { first: number; last: number }
+    const now = performance.now()
+    const left = last + confirm.afterLast - now
+    const isLate = now - first >= confirm.afterFirst
+    this.#unconfirmed = left > 0 ? { first: isLate ? now : first, last } : undefined
+    this.#confirmation = left > 0 ? setTimeout(() => this.#confirm(), left) : undefined
+    if (left <= 0 || isLate) {
+      this.#beats.lookAgain()
+    }
   }
 
   #retryDelay(): number {

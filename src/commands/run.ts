@@ -50,16 +50,16 @@ export async function serve(options: CommonOptions, config: Config, surroundings
       exposition.touch()
       service.news()
     },
-    onQuiet: () => {
+    onQuiet: (look) => {
       loadedProgram()?.finish()
-      return tidy()
+      tidy(look)
     },
     // Half of what the manager grants, as sd_watchdog_enabled(3) recommends.
     ...(manager.watchdog && { longestSilence: manager.watchdog / 2, onAlive: () => manager.alive() }),
   })
-  const service = new Service(manager, daemon)
-  const exposition = new Exposition(() => daemon.metrics(), log)
-  const server = serveReport(() => daemon.report(), log)
+  const service = new Service(manager, daemon.account)
+  const exposition = new Exposition(() => daemon.account.metrics(), log)
+  const server = serveReport(() => daemon.account.report(), log)
   const stopped = stopSignal()
   service.starting()
   daemon.start()

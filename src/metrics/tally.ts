@@ -18,6 +18,17 @@ export type PassCause = Sighting | 'start' | 'interval' | 'second look' | 'confi
 export type MetadataError = 'timeout' | 'unreachable' | 'refused' | 'malformed' | 'status'
 const metadataErrors: readonly MetadataError[] = ['timeout', 'unreachable', 'refused', 'malformed', 'status']
 
+/** What a pass was, beside its outcome. */
+export interface PassRecord {
+  readonly cause: PassCause
+  /** ms */
+  readonly duration: number
+  /** When it ended, in ms of a monotonic clock. */
+  readonly now: number
+  /** Nothing was taken as kept: everything was read from the kernel. */
+  readonly thorough: boolean
+}
+
 /** Counts what the daemon does. Cheap enough for every event: nothing is formatted before somebody reads. */
 export class Tally {
   readonly #passes = new Counter(
@@ -53,6 +64,7 @@ export class Tally {
   #waitingSince: number | undefined
   #changedSince = false
   #lastVerified: number | undefined
+  #lastThorough: number | undefined
 
   /** An event of the kernel came; `now` in ms of a monotonic clock. */
   sighted(sighting: Sighting, now: number): void {
@@ -62,8 +74,8 @@ export class Tally {
     }
   }
 
-  /** A pass ended at `now` (ms, the same clock) after `duration` ms. */
-  passed(outcome: PassOutcome, { cause, duration, now }: { cause: PassCause; duration: number; now: number }): void {
+  /** A pass ended; by the clock of `sighted`. */
+  passed(outcome: PassOutcome, { cause, duration, now, thorough }: PassRecord): void {
     const { applied, verified } = outcome
     this.#passes.add({ result: verified ? 'verified' : 'pending' })
     this.#passDuration.observe(duration / 1000)
@@ -71,6 +83,9 @@ export class Tally {
       this.#applied(entry, cause)
     }
     this.#changedSince ||= applied.some(isDone)
+    if (thorough) {
+      this.#lastThorough = Date.now()
+    }
     if (verified) {
       this.#lastVerified = Date.now()
       this.#verified(now)
@@ -89,12 +104,16 @@ export class Tally {
     return [
       this.#passes.family(),
       this.#passDuration.family(),
-      {
-        name: 'eni_routed_last_verified_pass_timestamp_seconds',
-        type: 'gauge',
-        help: 'When the kernel was last seen to hold all that it should.',
-        samples: this.#lastVerified === undefined ? [] : [{ labels: {}, value: this.#lastVerified / 1000 }],
-      },
+      moment(
+        'eni_routed_last_verified_pass_timestamp_seconds',
+        'When the kernel was last seen to hold all that it should.',
+        this.#lastVerified,
+      ),
+      moment(
+        'eni_routed_last_thorough_pass_timestamp_seconds',
+        'When everything was last read from the kernel; between such passes its events tell what changes.',
+        this.#lastThorough,
+      ),
       this.#changes.family(),
       this.#repairs.family(),
       this.#toVerified.family(),
@@ -123,3 +142,9 @@ export class Tally {
 }
 
 const isDone = ({ result }: Applied): boolean => result.done && !result.already
+
+/** `at` in ms. */
+const moment = (name: string, help: string, at: number | undefined): Family => ({
+  ...{ name, type: 'gauge', help },
+  samples: at === undefined ? [] : [{ labels: {}, value: at / 1000 }],
+})

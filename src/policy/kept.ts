@@ -1,12 +1,43 @@
 /** Keys that are kept: parts of an index come and go for months. */
 const mostKeys = 5_000
 
+/** Goes up when everything is to be forgotten. */
+let age = 0
+
+/**
+ * Forgets all that is kept here, at a quiet moment: what belongs to an interface that is gone would stay, with every list
+ * of its time. The next pass makes anew what is still asked for.
+ */
+export function forgetKept(): void {
+  age++
+}
+
+class Entries<V> {
+  readonly #entries = new Map<string, V>()
+  #age = age
+
+  get(key: string): V | undefined {
+    if (this.#age !== age) {
+      this.#entries.clear()
+      this.#age = age
+    }
+    return this.#entries.get(key)
+  }
+
+  set(key: string, value: V): void {
+    if (this.#entries.size >= mostKeys) {
+      this.#entries.clear()
+    }
+    this.#entries.set(key, value)
+  }
+}
+
 /**
  * One value a key, made anew only when something that it was made from is another object than before. A pass over thousands
  * of addresses then costs what has changed. What is made must depend on its inputs and the key alone.
  */
 export class Kept<T> {
-  readonly #kept = new Map<string, { readonly inputs: readonly unknown[]; readonly value: T }>()
+  readonly #kept = new Entries<{ readonly inputs: readonly unknown[]; readonly value: T }>()
 
   of(key: string, inputs: readonly unknown[], make: () => T): T {
     const known = this.#kept.get(key)
@@ -14,9 +45,6 @@ export class Kept<T> {
       return known.value
     }
     const value = make()
-    if (this.#kept.size >= mostKeys) {
-      this.#kept.clear()
-    }
     this.#kept.set(key, { inputs, value })
     return value
   }
@@ -41,7 +69,7 @@ export function areSame(a: readonly unknown[], b: readonly unknown[]): boolean {
  * of that list and the one before is made anew; it must depend on the item and the key alone.
  */
 export class KeptList<From, To> {
-  readonly #kept = new Map<string, { readonly from: readonly From[]; readonly made: readonly To[] }>()
+  readonly #kept = new Entries<{ readonly from: readonly From[]; readonly made: readonly To[] }>()
 
   of(key: string, from: readonly From[], make: (item: From) => To): readonly To[] {
     const known = this.#kept.get(key) ?? { from: [], made: [] }

@@ -2,6 +2,7 @@ import { table } from '../state/route.ts'
 import { everyNumbers } from './ownership.ts'
 import { defaultLength } from './routes.ts'
 import { inPriorityBand, inTableBand, type Settings } from './settings.ts'
+import type { Tables } from './tables.ts'
 
 /** What an event tells before it is fully read. */
 export interface EventSketch {
@@ -58,3 +59,10 @@ function routeUrgency(event: EventSketch, enis: ReadonlySet<number>, ours: boole
   }
   return number === table.main && (event.destinationLength ?? 0) <= defaultLength[6] ? 'soon' : undefined
 }
+
+/** Is it a route in a table of the band that no ENI has? */
+export const isStray = ({ kind, table: number }: EventSketch, tables: Tables, { numbers }: Settings): boolean =>
+  kind === 'route' &&
+  number !== undefined &&
+  inTableBand(numbers, number) &&
+  ![...tables.values()].some((assignment) => assignment.table === number)

@@ -46,7 +46,7 @@ describe('the daemon', () => {
     const { kernel, daemon, messages } = running()
     inShape(kernel)
     expect(messages('ready')).toEqual(['ready: 2 ENIs, 2 addresses'])
-    expect(daemon.report()).toMatchObject({
+    expect(daemon.account.report()).toMatchObject({
       health: 'in sync',
       passes: 1,
       changes: 12,
@@ -63,7 +63,7 @@ describe('the daemon', () => {
     const told: unknown[] = []
     const daemon = new Daemon({
       ...{ kernel: new FakeKernel(host + eth1), config: configOf(''), log, version: '0' },
-      onNews: () => told.push([daemon.ready, entries.length]),
+      onNews: () => told.push([daemon.account.ready, entries.length]),
     })
     daemon.start()
     expect(told).toEqual([[true, 0]])
@@ -71,7 +71,7 @@ describe('the daemon', () => {
   })
 
   test('is told of quiet after the start and at looks at intervals that find nothing, and outlives what is done then', () => {
-    const onQuiet = vi.fn((): boolean => {
+    const onQuiet = vi.fn(() => {
       throw new Error('no memory to spare')
     })
     const kernel = new FakeKernel(host + eth1)
@@ -94,7 +94,7 @@ describe('the daemon', () => {
     const { kernel, daemon, messages } = running(host)
     expect(kernel.batches).toEqual([])
     expect(messages('ready')).toEqual(['ready: 1 ENI, nothing to do until a second one is attached'])
-    expect(daemon.report().health).toBe('single')
+    expect(daemon.account.report().health).toBe('single')
   })
 
   test('a second ENI is taken up when its link comes, and everything goes when it goes', () => {
@@ -131,19 +131,19 @@ describe('the daemon', () => {
   test('a burst of events is one pass', () => {
     const { kernel, daemon } = running()
     pass(5_000)
-    const { passes } = daemon.report()
+    const { passes } = daemon.account.report()
     for (let i = 0; i < 500; i++) kernel.notify({ kind: 'link' }, 'noise')
     pass()
-    expect(daemon.report().passes).toBe(passes + 1)
+    expect(daemon.account.report().passes).toBe(passes + 1)
   })
 
   test('an event that does not concern it is no pass', () => {
     const { kernel, daemon } = running()
     pass(5_000)
-    const { passes } = daemon.report()
+    const { passes } = daemon.account.report()
     kernel.type('route 10.9.0.0/16 dev lo table 52 proto 4')
     pass(5_000)
-    expect(daemon.report().passes).toBe(passes)
+    expect(daemon.account.report().passes).toBe(passes)
   })
 
   test('a wrong outcome is degraded once it is confirmed, and healed when its cause goes', () => {
@@ -152,11 +152,11 @@ describe('the daemon', () => {
     kernel.type('route default dev lo table 51820')
     kernel.type('rule priority 19999 from all lookup 51820')
     pass(2_000)
-    expect(daemon.report().health).toBe('degraded')
+    expect(daemon.account.report().health).toBe('degraded')
     expect(messages('problem')[0]).toContain('rule "priority 19999 from all lookup 51820 protocol 3" is asked first')
     kernel.take('rule priority 19999')
     pass(2_000)
-    expect(daemon.report().health).toBe('in sync')
+    expect(daemon.account.report().health).toBe('in sync')
     expect(messages('resolved').length).toBe(messages('problem').length)
   })
 })
@@ -205,7 +205,7 @@ describe('a change that the kernel refuses', () => {
   test('is tried again in time, without any event', () => {
     const { kernel, daemon, messages } = refusing()
     expect(messages('ready')).toEqual([])
-    expect(daemon.report().health).toBe('repairing')
+    expect(daemon.account.report().health).toBe('repairing')
     pass(100)
     kernel.refuses = () => undefined
     pass(1_000)
@@ -230,11 +230,11 @@ test('a removal that the kernel refuses is tried until it is done', () => {
     fresh.refuses = (change) => (change.op === 'delete' ? 'EBUSY' : undefined)
   })
   pass(5_000)
-  expect(daemon.report().health).toBe('degraded')
+  expect(daemon.account.report().health).toBe('degraded')
   kernel.refuses = () => undefined
   pass(2_000)
   expect(kernel.lines).not.toContain(stray)
-  expect(daemon.report().health).toBe('in sync')
+  expect(daemon.account.report().health).toBe('in sync')
 })
 
 describe('somebody who undoes every repair', () => {
@@ -252,7 +252,9 @@ describe('somebody who undoes every repair', () => {
     const before = kernel.batches.length
     pass(10_000)
     expect(kernel.batches.length - before).toBeLessThan(150)
-    expect(daemon.report().contested).toMatchObject([{ object: `ip ${sourceRule.replace('rule', 'rule add')}` }])
+    expect(daemon.account.report().contested).toMatchObject([
+      { object: `ip ${sourceRule.replace('rule', 'rule add')}` },
+    ])
     expect(messages('problem').filter((text) => text.startsWith('contested: '))).toEqual([
       `contested: somebody keeps undoing "ip ${sourceRule.replace('rule', 'rule add')}"`,
     ])
@@ -273,7 +275,7 @@ describe('somebody who undoes every repair', () => {
     pass(1_000)
     inShape(kernel)
     pass(30_000)
-    expect(daemon.report()).toMatchObject({ health: 'in sync', contested: [] })
+    expect(daemon.account.report()).toMatchObject({ health: 'in sync', contested: [] })
     expect(messages('resolved').some((text) => text.includes('contested'))).toBe(true)
   })
 })
@@ -288,7 +290,7 @@ describe('a kernel that can not be read', () => {
     kernel.failure = undefined
     pass(1_000)
     inShape(kernel)
-    expect(daemon.report().health).toBe('in sync')
+    expect(daemon.account.report().health).toBe('in sync')
   })
 
   test('just after a change leaves the record of the change', () => {
@@ -313,14 +315,14 @@ describe('a kernel that can not be read', () => {
     expect(() => pass(5_000)).not.toThrow()
     kernel.failure = undefined
     pass(5_000)
-    expect(daemon.report().health).toBe('degraded')
+    expect(daemon.account.report().health).toBe('degraded')
   })
 
   test('at the start is no end', () => {
     const { kernel, messages, daemon } = running(host + eth1, '', (fresh) => {
       fresh.failure = new Error('reading links: EINTR')
     })
-    expect(daemon.report().health).toBe('starting')
+    expect(daemon.account.report().health).toBe('starting')
     kernel.failure = undefined
     pass(1_000)
     inShape(kernel)

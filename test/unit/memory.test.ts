@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { mappedFiles, tidier } from '../../src/memory.ts'
 
 const entry = (range: string, mode: string, inode: number, name: string, anonymous = 0, rss = 512) =>
@@ -27,20 +27,39 @@ test.each([
   expect(mappedFiles(others + smaps + others)).toEqual(found ? [{ start: 0x74a000, bytes: 0x2900000 }] : [])
 })
 
-test('a process gives back at first, and then not before it has grown', async () => {
+/** With a clock that the test moves: what takes time comes seldom. */
+test('a process gives back at first, then when it has grown, and seldom', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
   const rss = () => Number(/^Rss: +(\d+)/m.exec(readFileSync('/proc/self/smaps_rollup', 'utf8'))?.[1])
+  const looks = vi.fn(() => void vi.advanceTimersByTime(1))
   const tidy = tidier()
   const before = rss()
-  tidy()
+  tidy(looks)
   expect(rss()).toBeLessThan(0.9 * before)
   // What nobody holds is there until all garbage is collected.
-  const unheld = new WeakRef({})
-  await sleep(1)
-  tidy()
+  const garbage = async () => {
+    const unheld = new WeakRef({})
+    await sleep(1)
+    return unheld
+  }
+  const growths: Buffer[] = []
+  const grow = () => growths.push(Buffer.alloc(32 * 1024 * 1024, 1))
+  const unheld = await garbage()
+  tidy(looks)
   expect(unheld.deref()).toBeDefined()
   await sleep(1)
-  const growth = Buffer.alloc(32 * 1024 * 1024, 1)
-  tidy()
+  grow()
+  tidy(looks)
   expect(unheld.deref()).toBeUndefined()
-  expect(growth.at(-1)).toBe(1)
+  expect(looks).toHaveBeenCalledTimes(4)
+  const again = await garbage()
+  grow()
+  tidy(looks)
+  expect(again.deref()).toBeDefined()
+  await sleep(1)
+  vi.advanceTimersByTime(20_000)
+  tidy(looks)
+  expect(again.deref()).toBeUndefined()
+  expect(growths.map((growth) => growth.at(-1))).toEqual([1, 1])
+  vi.useRealTimers()
 })

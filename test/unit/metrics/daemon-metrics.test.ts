@@ -36,7 +36,7 @@ function running(text = host + eth1, prepare: (kernel: FakeKernel) => void = () 
   daemon.start()
   /** Lines of the series whose name, after `eni_routed_`, starts so; without the zeros. */
   const series = (start: string) =>
-    prometheusText(daemon.metrics())
+    prometheusText(daemon.account.metrics())
       .split('\n')
       .filter((line) => line.startsWith(`eni_routed_${start}`) && !line.endsWith(' 0'))
       .map((line) => line.replace('eni_routed_', ''))
@@ -54,6 +54,7 @@ describe("the daemon's metrics", () => {
     expect(series('passes_total')).toEqual(['passes_total{result="verified"} 1'])
     expect(series('changes_total').every((line) => line.includes('result="done"'))).toBe(true)
     expect(series('last_verified')).toEqual([`last_verified_pass_timestamp_seconds ${Date.now() / 1000}`])
+    expect(series('last_thorough')).toEqual([`last_thorough_pass_timestamp_seconds ${Date.now() / 1000}`])
     expect(series('event_to_verified')).toEqual([])
     expect(series('repairs')).toEqual([])
   })

@@ -1,0 +1,52 @@
+import { getBuiltinModule } from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { desiredState } from '../../../src/policy/desired.ts'
+import { diff } from '../../../src/policy/diff.ts'
+import { forgetKept } from '../../../src/policy/kept.ts'
+import { ethSettings, snapshot } from '../../support/snapshot.ts'
+
+const settings = ethSettings()
+const host = `
+  link eth0 index 2
+  addr 172.31.15.216/20 dev eth0
+  route default via 172.31.0.1 dev eth0
+  link eth1 index 3
+  addr 172.31.0.218/20 dev eth1
+`
+const decide = (text: string) => {
+  const seen = snapshot(text)
+  const desired = desiredState(seen, settings, new Map())
+  diff(seen, desired, settings)
+  return { seen, desired }
+}
+
+/** Each of these ENIs comes with a number and a name that no other has. */
+function comeAndGo(): WeakRef<object>[] {
+  return Array.from({ length: 40 }, (_, i) => {
+    const { seen, desired } = decide(`${host}
+      link eth${10 + i} index ${10 + i}
+      addr 172.30.0.5/20 dev eth${10 + i}
+      addr fd00::5/64 dev eth${10 + i}
+      route default via 172.30.0.1 dev eth${10 + i} metric 300`)
+    return [...seen.links, ...seen.addresses, ...seen.routes, ...desired.rules, ...desired.routes].map(
+      (object) => new WeakRef<object>(object),
+    )
+  }).flat()
+}
+
+async function collected(refs: readonly WeakRef<object>[]): Promise<number> {
+  await sleep(1)
+  getBuiltinModule('node:v8').setFlagsFromString('--expose-gc')
+  getBuiltinModule('node:vm').runInNewContext('gc')()
+  return refs.filter((ref) => ref.deref() === undefined).length
+}
+
+test('of interfaces that are gone nothing is held, once what is kept was forgotten', async () => {
+  const refs = comeAndGo()
+  decide(host)
+  expect(await collected(refs)).toBeLessThan(refs.length)
+  forgetKept()
+  decide(host)
+  expect(await collected(refs)).toBe(refs.length)
+})
