@@ -29,15 +29,15 @@ async function run(): Promise<number> {
   if (daemon) {
     return (await import('./commands/run.ts')).run(daemon)
   }
-  forgiveClosedPipe()
+  watchOutput()
   return (await import('./commands/parser.ts')).parseArguments(process.argv)
 }
 
-/** A reader that closes the pipe (`plan | head`) is no error of ours. */
-function forgiveClosedPipe(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    process.exit(exit.ok)
+/** A reader that closes the pipe (`plan | head`) is no error of ours; a full disk is the reader's to know. */
+function watchOutput(): void {
+  process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (code !== 'EPIPE') process.stderr.write(`the output can't be written: ${message}\n`)
+    process.exit(code === 'EPIPE' ? exit.ok : exit.failed)
   })
 }
 

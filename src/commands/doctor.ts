@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { defaultConfigFile } from '../config/default-file.ts'
 import { defaults } from '../config/defaults.ts'
 import { ConfigError } from '../config/fault.ts'
@@ -7,7 +8,7 @@ import type { Config } from '../config/schema.ts'
 import { diagnose } from '../doctor/checks.ts'
 import type { Finding } from '../doctor/finding.ts'
 import { type Faultiness, observe } from '../doctor/observe.ts'
-import { exit } from '../exit.ts'
+import { ExitError, exit } from '../exit.ts'
 import { fold, paint, wantsColour, widthOf } from '../terminal.ts'
 import { print, printJson, problemLines } from './output.ts'
 import { type CommonOptions, withSession } from './session.ts'
@@ -18,10 +19,14 @@ interface DoctorOptions extends CommonOptions {
 
 /** Says what breaks symmetric routing or fights the daemon, most serious first. */
 export async function doctor(options: DoctorOptions): Promise<number> {
+  const { root = '/' } = options
+  if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new ExitError(exit.usage, `--root ${root}: there is no such directory`)
+  }
   const { config, faults, unreadable } = await tolerantly(options)
   const { evidence, unseen } = await withSession(
     options,
-    (session) => observe(session, options.root ?? '/', { faults, unreadable }),
+    (session) => observe(session, root, { faults, unreadable }),
     config,
   )
   const findings = diagnose(evidence)

@@ -11,6 +11,7 @@ import type { Config } from './schema.ts'
  * @throws {ConfigError} with every fault found
  */
 export async function loadConfig(file?: string): Promise<Config> {
+  if (file === '') throw new ConfigError([{ file: '--config', problem: 'names no file' }])
   const name = file ?? defaultConfigFile
   const text = readConfig(name, file === undefined)
   return text === undefined ? defaults : (await import('./parse.ts')).parseConfig(text, name)

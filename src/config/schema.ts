@@ -84,12 +84,12 @@ const refresh = z.union(
 )
 
 const textfile = matching(
-  /^$|^\/.*[^/]\.prom$/,
+  /^$|^\/\P{Cc}*[^/\p{Cc}]\.prom$/u,
   'must be an absolute path that ends in .prom, since the node exporter reads no others, or "" for none',
 )
 /** 107 bytes: sun_path of unix(7). */
 const socket = matching(
-  /^$|^\/.{0,105}[^/]$/,
+  /^$|^\/\P{Cc}{0,105}[^/\p{Cc}]$/u,
   'must be an absolute path of at most 107 characters, or "" for the one beside the status socket',
 )
 

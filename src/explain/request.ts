@@ -1,4 +1,5 @@
 import { ExitError, exit } from '../exit.ts'
+import { enumerate } from '../policy/enumerate.ts'
 import { ownerOf, type World } from '../policy/explain/account.ts'
 import { type Packet, plainPacket } from '../policy/fib/packet.ts'
 import { internet, nearby } from '../policy/questions.ts'
@@ -239,6 +240,9 @@ function distance(a: string, b: string): number {
   return (rows[a.length] as number[])[b.length] as number
 }
 
+/** A host of many containers has thousands of links. */
+const mostNames = 20
+
 /** A link by name, alternative name, MAC, or the ENI's id. */
 export function linkOf({ fib, settings }: World, text: string): Link {
   const { links } = fib.picture
@@ -248,7 +252,13 @@ export function linkOf({ fib, settings }: World, text: string): Link {
     links.find(({ name, altnames }) => name === text || altnames.includes(text)) ??
     links.find((l) => l.mac !== '' && l.mac === mac)
   if (!link) {
-    throw new ExitError(exit.failed, `there is no link ${text}; present: ${links.map(({ name }) => name).join(', ')}`)
+    throw new ExitError(
+      exit.failed,
+      `there is no link ${JSON.stringify(text)}; present: ${enumerate(
+        links.map(({ name }) => name),
+        mostNames,
+      )}`,
+    )
   }
   return link
 }

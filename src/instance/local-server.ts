@@ -7,9 +7,9 @@ export interface LocalServer {
   close(): void
 }
 
-/** Clients at a time; more are hung up on. */
+/** Clients at a time. One more takes the place of the one that is here for the longest: an answer takes a ms. */
 const mostClients = 16
-/** ms that a client has for all it wants: an answer takes one. Any local user may come, and none is to keep others out. */
+/** ms that a client has for all it wants. Any local user may come, and none is to keep others out. */
 const longestVisit = 5_000
 
 /**
@@ -45,6 +45,11 @@ class Visitors {
   }
 
   receive(socket: Socket): void {
+    const [oldest] = this.#here
+    if (oldest && this.#here.size === mostClients) {
+      this.#here.delete(oldest)
+      oldest.destroy()
+    }
     this.#here.add(socket)
     const late = setTimeout(() => socket.destroy(), this.#patience)
     socket.on('close', () => {
@@ -71,7 +76,6 @@ function serveAt(fd: number, path: string, visitors: Visitors, onError: (error: 
     // `import` would evaluate all that the module exports.
     const { createServer } = process.getBuiltinModule('node:net')
     server = createServer({ pauseOnConnect: true }, (socket) => visitors.receive(socket))
-    server.maxConnections = mostClients
     server.on('error', onError).listen({ fd })
   }
   let opening: NodeJS.Immediate | undefined

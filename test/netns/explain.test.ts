@@ -313,7 +313,7 @@ describe('explain', () => {
     { args: ['172.31.0.281'], code: 1, says: 'no interface has 172.31.0.281; did you mean 172.31.0.218 on eth1?' },
     { args: ['172.31.0.128'], code: 1, says: 'did you mean 172.31.0.218 on eth1?' },
     { args: ['10.9.8.7'], code: 1, says: 'present: 172.31.15.216 (eth0), 172.31.0.218 (eth1)' },
-    { args: ['eth7'], code: 1, says: 'there is no link eth7; present: lo, eth0, eth1' },
+    { args: ['eth7'], code: 1, says: 'there is no link "eth7"; present: lo, eth0, eth1' },
     { args: ['172.31.0.218', 'to', '8.8.8.8', 'dport', '70000'], code: 64, says: '"70000" is no destination port' },
     { args: ['172.31.0.218', 'to', '2600::1'], code: 64, says: 'different families' },
     { args: ['172.31.0.218', 'sport'], code: 64, says: '"sport" needs a value' },

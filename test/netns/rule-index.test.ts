@@ -1,8 +1,9 @@
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import type { Vpc } from '../../src/lab/vpc.ts'
 import { type Family, families } from '../../src/state/ip.ts'
-import { cli, startDaemon } from '../support/daemon.ts'
+import { cli, labConfig, startDaemon, stopDaemon } from '../support/daemon.ts'
 import { Judge } from '../support/judge.ts'
 import { type Attached, becomes, eth0, eth1, goldenOf } from '../support/judge-answers.ts'
 import { vpcTest } from '../support/vpc.ts'
@@ -65,10 +66,10 @@ const typeBatch = ({ instance }: Vpc, family: Family, lines: readonly string[]):
   instance.exec('ip', [`-${family}`, '-batch', '-'], `${lines.join('\n')}\n`)
 
 /** Waits until nothing is left to do. */
-async function settles(vpc: Vpc): Promise<void> {
+async function settles(vpc: Vpc, config = labConfig): Promise<void> {
   const end = performance.now() + 30_000
   for (;;) {
-    const { code, stdout } = await cli(vpc, ['plan'])
+    const { code, stdout } = await cli(vpc, ['plan'], config)
     if (code === 0) return
     if (performance.now() > end) expect(stdout.split('\n').slice(0, 20)).toEqual([])
     await sleep(50)
@@ -166,4 +167,62 @@ test('what somebody takes out of the index comes back, and the plan can be typed
   }
   await expectWays(vpc, list)
   expect((await cli(vpc, ['cleanup'])).code).toBe(0)
+})
+
+/** Addresses of the VPC too, so that packets of theirs are answered, and dropped where they leave by the other ENI. */
+function assigned(name: string, third: number): string[] {
+  const numbers = Array.from({ length: 40 }, (_, i) => i)
+  return [
+    ...numbers.map((i) => `172.31.${third + (i % 4)}.${i * 5 + 11}/32`),
+    ...numbers.map((i) => `fd00:ec2:0:a::${name === 'eth0' ? 'e0' : 'e1'}:${(i * 77).toString(16)}/128`),
+  ]
+}
+
+/** Addresses that a client somewhere gets no answer from. */
+async function silentOf(vpc: Vpc, list: readonly string[]): Promise<string[]> {
+  const places = [vpc.client('a'), vpc.client('b'), vpc.outside]
+  const probes = list.flatMap((address) => places.map((host) => ({ host, address: address.split('/')[0] as string })))
+  const answers = await Promise.all(
+    probes.map(async ({ host, address }) => ({ address, ...(await host.tcp(address, { timeoutMs: 5000 })) })),
+  )
+  return [...new Set(answers.flatMap(({ ok, address }) => (ok ? [] : [address])))]
+}
+
+test('with link-group = 0 all of many addresses answer, also after the daemon was killed, and start again', {
+  timeout: 120_000,
+}, async ({ vpc }) => {
+  const config = `${labConfig}[routing]\nlink-group = 0\n`
+  const given = { eth0: assigned('eth0', 4), eth1: assigned('eth1', 9) }
+  for (const eni of [eth0, eth1]) {
+    await vpc.attach(eni)
+  }
+  const first = await startDaemon(vpc, config)
+  for (const [name, list] of Object.entries(given)) {
+    await vpc.assign(name, ...list)
+    await vpc.instance.batch(
+      list.map((address) => `address add ${address} dev ${name}${address.includes(':') ? ' nodad' : ''}`),
+    )
+  }
+  const own = [...given.eth0, ...given.eth1, ...eth0.addresses, ...eth1.addresses]
+  const rules = async () => [...(await rulesOf(vpc, 4)), ...(await rulesOf(vpc, 6))]
+  const allRight = async () => {
+    await settles(vpc, config)
+    expect(await silentOf(vpc, own)).toEqual([])
+    const found = await rules()
+    expect(found.join('\n')).toContain('goto')
+    expect(found.join('\n')).not.toContain('suppress')
+    return found
+  }
+  const before = await allRight()
+  expect(await vpc.instance.ip('-o link show')).not.toMatch(/group (?!default)/)
+  first.process.kill('SIGKILL')
+  await once(first.process, 'exit')
+  expect(await silentOf(vpc, own)).toEqual([])
+  const second = await startDaemon(vpc, config)
+  expect(await allRight()).toEqual(before)
+  expect(second.changes).toEqual([])
+  expect((await cli(vpc, ['check'], config)).code).toBe(0)
+  await stopDaemon(second)
+  expect((await cli(vpc, ['cleanup'], config)).code).toBe(0)
+  expect(await rules()).toEqual([])
 })

@@ -71,6 +71,16 @@ test('clients that never hang up keep nobody else out', async () => {
   server.close()
 })
 
+test('clients that ask for nothing give way to those who come after them', async () => {
+  const path = join(folder, 'x.sock')
+  const server = serveLocally(path, (socket) => socket.once('data', () => socket.end('hello')), fail)
+  await Promise.all(Array.from({ length: 50 }, () => leech(path)))
+  const last = createConnection(path)
+  last.write('?')
+  expect(await text(last)).toBe('hello')
+  server.close()
+})
+
 test('clients that do not take their answer, or ask for ever, are hung up on', async () => {
   const path = join(folder, 'x.sock')
   const ended = vi.fn()
