@@ -24,7 +24,7 @@ const routeKeys = new KeptKeys<WantedRoute>(({ route }) => routeIdentity(route))
 export function hasStood(stood: Stood, change: Change): boolean {
   switch (change.kind) {
     case 'rule':
-      return ruleKeys.of(stood.rules).has(objectKey(change))
+      return stood.rules.length > 0 && ruleKeys.of(stood.rules).has(objectKey(change))
     case 'route':
       return routeKeys.of(stood.routes).has(objectKey(change))
     default:

@@ -73,9 +73,9 @@ function runChunk(exchange: Exchange, chunk: readonly Request[], outcomes: Outco
     },
   })
   const lost = failure ?? (torn ? new NetlinkError({ operation: 'batch', errno: ENOBUFS }) : undefined)
-  for (const [i, { type }] of chunk.entries()) {
-    const sequence = first + i
-    const known = refusals.has(sequence) || !lost || (acknowledged && sequence === last)
+  for (let sequence = first; sequence <= last; sequence++) {
+    const known = !lost || refusals.has(sequence) || (acknowledged && sequence === last)
+    const { type } = chunk[sequence - first] as Request
     outcomes.push(known ? refusals.get(sequence) : unanswered(type, lost, sequence))
   }
   return lost

@@ -37,13 +37,13 @@ export class EventReader {
   }
 
   /**
-   * Adds to `events` what waits in the queue, of at most `datagrams` datagrams, without waiting for more. Returns
+   * Adds to `events` what waits in the queue, of about `datagrams` datagrams, without waiting for more. Returns
    * whether the queue was emptied, and whether events were lost. Throws what the filter throws, and a NetlinkError
    * where the socket fails.
    */
   read(events: NetlinkEvent[], datagrams: number): { emptied: boolean; overflow: boolean } {
     let overflow = false
-    for (let count = 0; count < datagrams; count++) {
+    for (let count = 0; count < datagrams || this.#transport.holdsMore; count++) {
       const got = this.#transport.receive(0)
       if (got === 'timeout') {
         return { emptied: true, overflow }

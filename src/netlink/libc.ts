@@ -29,6 +29,10 @@ export const recvfrom: (
   from: Buffer,
   fromLength: Buffer,
 ) => number = libc.func('long recvfrom(int fd, void *bytes, size_t count, int flags, void *from, void *fromLength)')
+/** `headers`: one struct mmsghdr after another. An error behind the first datagram is that of the next call. */
+export const recvmmsg: (fd: number, headers: Buffer, count: number, flags: number, timeout: null) => number = libc.func(
+  'int recvmmsg(int fd, void *headers, unsigned int count, int flags, void *timeout)',
+)
 /** `fds`: one struct pollfd (fd, events and revents of 16 bits) after another; `timeout` in ms. */
 export const poll: (fds: Buffer, count: number, timeout: number) => number = libc.func(
   'int poll(void *fds, unsigned long count, int timeout)',

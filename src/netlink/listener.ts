@@ -10,6 +10,8 @@ const groups = Object.values(RTNLGRP)
 
 /** A route event takes about 1 KiB of the queue: room for tens of thousands, while a pass keeps the loop busy. */
 const RECEIVE_QUEUE_BYTES = 16 * 1024 * 1024
+/** Most events have 200 bytes, those of links 2 KB. */
+const AT_ONCE = { count: 32, bytes: 8 * 1024 }
 /** Datagrams read at one wake: some ms. What is left wakes the loop again, after everybody else had a turn. */
 const PER_WAKE = 1000
 /** Datagrams that `drain` reads: others write faster than this program reads, if that does not empty the queue. */
@@ -43,7 +45,7 @@ export class Listener {
 
   /** Opens a socket in the network namespace of this thread. Throws a NetlinkError where the kernel refuses. */
   static open(options: ListenerOptions): Listener {
-    const socket = NetlinkSocket.open({ groups, receiveQueueBytes: RECEIVE_QUEUE_BYTES })
+    const socket = NetlinkSocket.open({ groups, receiveQueueBytes: RECEIVE_QUEUE_BYTES, datagrams: AT_ONCE })
     const listener = new Listener(socket, options)
     try {
       listener.#watch = watchReadable(socket.fd, () => listener.wake())

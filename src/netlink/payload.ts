@@ -9,8 +9,8 @@ export class Payload {
   #length: number
 
   constructor(headerBytes: number) {
-    // From Node's pool: memory of its own takes several times as long.
-    this.#buffer = Buffer.allocUnsafe(256).fill(0)
+    // From Node's pool: memory of its own takes several times as long. A rule takes 70 bytes.
+    this.#buffer = Buffer.allocUnsafe(128).fill(0)
     this.#length = headerBytes
   }
 
@@ -21,19 +21,20 @@ export class Payload {
 
   u8(type: number, value: number): this {
     const at = this.#attribute(type, 1)
-    this.#buffer.writeUInt8(value, at)
+    this.#buffer[at] = value
     return this
   }
 
   u16(type: number, value: number): this {
     const at = this.#attribute(type, 2)
-    this.#buffer.writeUInt16LE(value, at)
+    put16(this.#buffer, at, value)
     return this
   }
 
   u32(type: number, value: number): this {
     const at = this.#attribute(type, 4)
-    this.#buffer.writeUInt32LE(value, at)
+    put16(this.#buffer, at, value)
+    put16(this.#buffer, at + 2, value >>> 16)
     return this
   }
 
@@ -71,8 +72,8 @@ export class Payload {
   /** Makes room for an attribute of `length` bytes and returns where its value goes: the buffer may be another then. */
   #attribute(type: number, length: number): number {
     const at = this.#reserve(HEADER + length)
-    this.#buffer.writeUInt16LE(HEADER + length, at)
-    this.#buffer.writeUInt16LE(type, at + 2)
+    put16(this.#buffer, at, HEADER + length)
+    put16(this.#buffer, at + 2, type)
     return at + HEADER
   }
 
@@ -84,4 +85,10 @@ export class Payload {
     }
     return at
   }
+}
+
+/** Little-endian 16 bits; `writeUInt16LE` without its checks, which a first pass over thousands of addresses feels. */
+function put16(buffer: Buffer, at: number, value: number): void {
+  buffer[at] = value
+  buffer[at + 1] = value >>> 8
 }

@@ -36,9 +36,10 @@ export class Rereading<T> implements Reading<T> {
       return before.made[found]
     }
     this.#now ??= this.#spare.beginLike(before, this.#at)
-    const made = found === undefined ? this.#decode(message.payload) : before.made[found]
+    const { payload } = message
+    const made = found === undefined ? this.#decode(payload) : before.made[found]
     this.#at = found === undefined ? this.#at : found + 1
-    this.#now.add(message.payload, made)
+    this.#now.add(payload, made)
     return made
   }
 

@@ -1,3 +1,4 @@
+import { Datagrams } from './datagrams.ts'
 import { NetlinkError } from './errors.ts'
 import * as libc from './libc.ts'
 import type { Datagram, Transport } from './transport.ts'
@@ -8,7 +9,6 @@ const SOCK_CLOEXEC = 0o2000000
 const SOCK_NONBLOCK = 0o4000
 /** Protocols of netlink(7). */
 export const NETLINK_PROTOCOL = { ROUTE: 0, SOCK_DIAG: 4, NETFILTER: 12 } as const
-const MSG_TRUNC = 0x20
 const POLLIN = 1
 const EINTR = 4
 const EAGAIN = 11
@@ -21,9 +21,9 @@ const NETLINK = { ADD_MEMBERSHIP: 1, CAP_ACK: 10, EXT_ACK: 11, GET_STRICT_CHK: 1
 
 /** Bytes of struct sockaddr_nl: family and padding (16 bits each), port, groups. */
 const ADDRESS_BYTES = 12
-/** One receive takes this much, twice the largest datagram that the kernel makes of a dump. */
-const RECEIVE_BYTES = 64 * 1024
-/** Acknowledgements of a batch wait here; in the kernel, only what is used is allocated. */
+/** Twice the largest datagram that the kernel makes of a dump. */
+const DUMP_BYTES = 64 * 1024
+/** Answers wait here; in the kernel, only what is used is allocated. */
 const RECEIVE_QUEUE_BYTES = 4 * 1024 * 1024
 
 export interface NetlinkSocketOptions {
@@ -33,6 +33,8 @@ export interface NetlinkSocketOptions {
   readonly groups?: readonly number[]
   /** Bytes that may wait before events are lost; without CAP_NET_ADMIN the kernel's net.core.rmem_max caps it. */
   readonly receiveQueueBytes?: number
+  /** How many datagrams are received at once, and the bytes of each; a longer one is cut off, and the next has room. */
+  readonly datagrams?: { readonly count: number; readonly bytes: number }
 }
 
 /** A netlink socket in the network namespace of the thread that opens it. */
@@ -41,14 +43,23 @@ export class NetlinkSocket implements Transport {
   readonly portId: number
   readonly strict: boolean
   readonly receiveQueueBytes: number
-  #buffer = Buffer.allocUnsafeSlow(RECEIVE_BYTES)
+  readonly #count: number
+  #bytes: number
+  #longest = 0
+  #datagrams: Datagrams
+  /** Of the last receive: how many datagrams came, and which is the next to be handed out. */
+  #received = 0
+  #next = 0
   #closed = false
   readonly #kernel = addressOf(0)
-  readonly #from = Buffer.alloc(ADDRESS_BYTES)
-  readonly #fromLength = int(ADDRESS_BYTES)
 
-  private constructor(fd: number, { groups = [], receiveQueueBytes = RECEIVE_QUEUE_BYTES }: NetlinkSocketOptions) {
+  private constructor(fd: number, options: NetlinkSocketOptions) {
+    const { groups = [], receiveQueueBytes = RECEIVE_QUEUE_BYTES } = options
+    const { count, bytes } = options.datagrams ?? { count: 1, bytes: DUMP_BYTES }
     this.fd = fd
+    this.#count = count
+    this.#bytes = bytes
+    this.#datagrams = new Datagrams(count, bytes)
     setOption(fd, SOL_NETLINK, NETLINK.CAP_ACK, 1)
     setOption(fd, SOL_NETLINK, NETLINK.EXT_ACK, 1)
     this.strict = setOption(fd, SOL_NETLINK, NETLINK.GET_STRICT_CHK, 1)
@@ -85,11 +96,17 @@ export class NetlinkSocket implements Transport {
 
   receive(deadline: number): Datagram | 'timeout' | NetlinkError {
     while (!this.#closed) {
-      this.#fromLength.writeUInt32LE(ADDRESS_BYTES)
-      const length = libc.recvfrom(this.fd, this.#buffer, this.#buffer.length, MSG_TRUNC, this.#from, this.#fromLength)
-      if (length >= 0) {
-        return this.#received(length)
+      if (this.holdsMore) {
+        return this.#take(this.#next++)
       }
+      if (this.#longest > this.#bytes) {
+        // The next one of this size is to fit.
+        this.#bytes = 2 * this.#longest
+        this.#datagrams = new Datagrams(this.#count, this.#bytes)
+      }
+      this.#next = 0
+      this.#received = this.#datagrams.receive(this.fd)
+      if (this.#received >= 0) continue
       const errno = libc.errno()
       if (errno === EAGAIN) {
         const left = deadline === 0 ? 0 : Math.ceil(deadline - performance.now())
@@ -102,6 +119,10 @@ export class NetlinkSocket implements Transport {
     return new NetlinkError({ operation: 'receive', errno: EBADF })
   }
 
+  get holdsMore(): boolean {
+    return this.#next < this.#received
+  }
+
   close(): void {
     if (!this.#closed) {
       this.#closed = true
@@ -109,14 +130,12 @@ export class NetlinkSocket implements Transport {
     }
   }
 
-  #received(length: number): Datagram {
-    const truncated = length > this.#buffer.length
-    const bytes = this.#buffer.subarray(0, length)
-    if (truncated) {
-      // The next one of this size is to fit.
-      this.#buffer = Buffer.allocUnsafeSlow(2 * length)
-    }
-    return { bytes, truncated, senderPort: this.#from.readUInt32LE(4) }
+  #take(place: number): Datagram {
+    const length = this.#datagrams.lengthOf(place)
+    const bytes = this.#datagrams.contentsOf(place)
+    const senderPort = this.#datagrams.senderOf(place)
+    this.#longest = Math.max(this.#longest, length)
+    return { bytes, truncated: length > bytes.length, senderPort }
   }
 }
 

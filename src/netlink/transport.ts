@@ -25,5 +25,7 @@ export interface Transport {
    * ENOBUFS says that some were dropped; those that were not can still be received.
    */
   receive(deadline: number): Datagram | 'timeout' | NetlinkError
+  /** Were more datagrams received than were handed out? Whoever waits for the file to be readable is not told of them. */
+  readonly holdsMore: boolean
   close(): void
 }

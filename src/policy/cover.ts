@@ -59,9 +59,8 @@ export function holds(wide: Block, block: Block): boolean {
 
 /** Joins the last two as long as they are the halves of one block. */
 function joinHalves(covered: Block[]): void {
-  for (;;) {
-    const [lower, upper] = covered.slice(-2) as [Block, Block?]
-    const whole = upper && joined(lower, upper)
+  while (covered.length > 1) {
+    const whole = joined(covered.at(-2) as Block, covered.at(-1) as Block)
     if (!whole) {
       return
     }
@@ -87,6 +86,9 @@ function areHalves(lower: Block, upper: Block): boolean {
   )
 }
 
+/** Of every byte. */
+const hexadecimal: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
 export function blockOf(prefix: Prefix): Block {
   const key = prefixKey(prefix)
   const known = blocks.get(key)
@@ -97,7 +99,9 @@ export function blockOf(prefix: Prefix): Block {
     blocks.clear()
   }
   const bytes = parseAddress(prefix.address) ?? new Uint8Array(addressBits(familyOf(prefix.address)) / 8)
-  const block = new Block(prefix, Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(''))
+  let digits = ''
+  for (const byte of bytes) digits += hexadecimal[byte]
+  const block = new Block(prefix, digits)
   blocks.set(key, block)
   return block
 }

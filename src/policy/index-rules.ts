@@ -109,10 +109,9 @@ export class IndexRules {
   }
 
   #leap(priority: number, gotoPriority: number, source: Prefix | undefined, why: string): WantedRule {
-    return {
-      rule: { ...this.#common('goto'), priority, gotoPriority, table: 0, ...(source ? { source } : {}) },
-      why,
-    }
+    const { protocol } = this.#numbers
+    const rule: Rule = { family: this.#family, action: 'goto', protocol, priority, gotoPriority, table: 0 }
+    return { rule: source ? { ...rule, source } : rule, why }
   }
 
   #common<Action extends Rule['action']>(action: Action) {

@@ -3,7 +3,7 @@ import type { Route } from '../state/route.ts'
 import { type Rule, selectorKey } from '../state/rule.ts'
 import { partOf } from './index-numbers.ts'
 import { everyNumbers } from './ownership.ts'
-import { bandSize, inPriorityBand, type Settings } from './settings.ts'
+import { bandSize, inPriorityBand, type Numbers, type Settings } from './settings.ts'
 
 /**
  * The changes in an order without a gap: groups, links and addresses, on-link routes, the others, defaults, rules; then
@@ -11,8 +11,9 @@ import { bandSize, inPriorityBand, type Settings } from './settings.ts'
  */
 export function inOrder(changes: readonly Change[], settings: Settings): Change[] {
   const moved = movedSelectors(changes)
+  const numbers = everyNumbers(settings)
   return changes
-    .map((change) => ({ change, rank: rank(change, moved, settings) }))
+    .map((change) => ({ change, rank: rank(change, moved, numbers) }))
     .sort((a, b) => a.rank - b.rank)
     .map(({ change }) => change)
 }
@@ -32,13 +33,14 @@ function movedSelectors(changes: readonly Change[]): ReadonlySet<string> {
 }
 
 /** Position of a change in its pass: smaller first. */
-function rank(change: Change, moved: ReadonlySet<string>, settings: Settings): number {
-  const place = placeOf(change, settings)
-  const makesRoom = change.kind === 'rule' && change.op === 'delete' && moved.has(selectorKey(change.rule))
+function rank(change: Change, moved: ReadonlySet<string>, nowAndBefore: readonly Numbers[]): number {
+  const place = placeOf(change, nowAndBefore)
+  const makesRoom =
+    change.kind === 'rule' && change.op === 'delete' && moved.size > 0 && moved.has(selectorKey(change.rule))
   return makesRoom ? place - 0.5 : takesAway(change) ? 100_000 - place : place
 }
 
-function placeOf(change: Change, settings: Settings): number {
+function placeOf(change: Change, nowAndBefore: readonly Numbers[]): number {
   switch (change.kind) {
     case 'link':
       return 0
@@ -50,7 +52,7 @@ function placeOf(change: Change, settings: Settings): number {
     case 'route':
       return 3 + routePlace(change.route)
     case 'rule':
-      return 10 + rulePlace(change.rule, settings)
+      return 10 + rulePlace(change.rule, nowAndBefore)
     case 'src_valid_mark':
       return 41_000
     // Last to come and first to go: no packet has a mark that nobody asks for.
@@ -72,8 +74,8 @@ function routePlace(route: Route): number {
  * the end, the ways out, the ENIs, the addresses, and so on up to the first section; so every search that begins ends
  * well. Before all ways out are there nothing may lead, or fall, to the ENIs.
  */
-function rulePlace(rule: Rule, settings: Settings): number {
-  const numbers = everyNumbers(settings).find((those) => inPriorityBand(those, rule.priority))
+function rulePlace(rule: Rule, nowAndBefore: readonly Numbers[]): number {
+  const numbers = nowAndBefore.find((those) => inPriorityBand(those, rule.priority))
   if (!numbers) {
     return bandSize.priority
   }

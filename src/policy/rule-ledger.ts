@@ -4,9 +4,12 @@ import type { WantedRule } from './rules.ts'
 
 /** What is wanted and what was seen under one key. */
 interface Entry {
+  readonly key: string
   wanted: WantedRule | undefined
-  readonly seen: Rule[]
+  seen: readonly Rule[]
 }
+
+const none: readonly Rule[] = []
 
 /** Rules that are wanted and not there, and those that are there and should not be, each in the order of its list. */
 export interface Uneven {
@@ -21,8 +24,8 @@ export interface Uneven {
 export class RuleLedger {
   readonly #isOurs: (rule: Rule) => boolean
   readonly #entries = new Map<string, Entry>()
-  /** Keys under which the two lists do not agree. */
-  readonly #uneven = new Set<string>()
+  /** Where the two lists do not agree. */
+  readonly #uneven = new Set<Entry>()
   #seen: readonly Rule[] = []
   #wanted: readonly WantedRule[] = []
 
@@ -31,21 +34,27 @@ export class RuleLedger {
   }
 
   compare(seen: readonly Rule[], wanted: readonly WantedRule[]): Uneven {
-    const touched = new Set<string>()
+    const touched: Entry[] = []
     const entry = (key: string): Entry => {
-      const known = this.#entries.get(key) ?? { wanted: undefined, seen: [] }
-      this.#entries.set(key, known)
-      touched.add(key)
+      let known = this.#entries.get(key)
+      if (!known) {
+        known = { key, wanted: undefined, seen: none }
+        this.#entries.set(key, known)
+      }
+      touched.push(known)
       return known
     }
     const seenDelta = between(this.#seen, seen)
     const wantedDelta = between(this.#wanted, wanted)
     for (const rule of seenDelta.gone) {
-      const { seen: present } = entry(ruleKey(rule))
-      present.splice(present.indexOf(rule), 1)
+      const present = entry(ruleKey(rule))
+      present.seen = present.seen.toSpliced(present.seen.indexOf(rule), 1)
     }
     for (const gone of wantedDelta.gone) entry(ruleKey(gone.rule)).wanted = undefined
-    for (const rule of seenDelta.come) entry(ruleKey(rule)).seen.push(rule)
+    for (const rule of seenDelta.come) {
+      const present = entry(ruleKey(rule))
+      present.seen = present.seen.length === 0 ? [rule] : [...present.seen, rule]
+    }
     for (const come of wantedDelta.come) entry(ruleKey(come.rule)).wanted = come
     this.#seen = seen
     this.#wanted = wanted
@@ -53,12 +62,12 @@ export class RuleLedger {
     return this.#uneven.size === 0 ? { missing: [], surplus: [] } : this.#tell()
   }
 
-  #settle(touched: ReadonlySet<string>): void {
-    for (const key of touched) {
-      const { wanted, seen } = this.#entries.get(key) as Entry
+  #settle(touched: readonly Entry[]): void {
+    for (const entry of touched) {
+      const { key, wanted, seen } = entry
       const even = wanted ? seen.length === 1 : seen.length === 0 || !this.#isOurs(seen[0] as Rule)
-      if (even) this.#uneven.delete(key)
-      else this.#uneven.add(key)
+      if (even) this.#uneven.delete(entry)
+      else this.#uneven.add(entry)
       if (!wanted && seen.length === 0) this.#entries.delete(key)
     }
   }
@@ -67,8 +76,7 @@ export class RuleLedger {
     const missing = new Set<WantedRule>()
     // An equal rule that is there twice may be one object: it is counted.
     const surplus = new Map<Rule, { times: number; readonly wanted: boolean }>()
-    for (const key of this.#uneven) {
-      const { wanted, seen } = this.#entries.get(key) as Entry
+    for (const { wanted, seen } of this.#uneven) {
       if (wanted && seen.length === 0) missing.add(wanted)
       for (const rule of wanted ? seen.slice(1) : seen) {
         surplus.set(rule, { times: (surplus.get(rule)?.times ?? 0) + 1, wanted: wanted !== undefined })

@@ -18,6 +18,7 @@ export class FakeTransport implements Transport {
   readonly sent: Message[][] = []
   readonly queue: Answer[] = []
   closed = false
+  readonly holdsMore = false
   readonly #answer: (request: readonly Message[]) => readonly Answer[]
 
   constructor(
