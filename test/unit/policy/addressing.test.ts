@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { bareLinks, isTouched } from '../../../src/policy/addressing.ts'
 import { selectEnis } from '../../../src/policy/enis.ts'
 import { knowing, macOf, type Told } from '../../support/knowledge.ts'
-import { planOf, settings, snapshot } from '../../support/snapshot.ts'
+import { desiredOf, planOf, settings, snapshot } from '../../support/snapshot.ts'
 
 const host = `
   link eth0 driver ena
@@ -70,6 +70,25 @@ describe('a bare ENI that was adopted', () => {
     const plan = planOf(snapshot(bare), { settings: given(whole) })
     expect(plan.indexOf('+ ip link set dev eth1 group 20000')).toBeLessThan(plan.indexOf('+ ip link set dev eth1 up'))
   })
+})
+
+test('what the IPv4 addresses of a bare ENI call for is put there with them; IPv6 ones have to be there first', () => {
+  const told = { ...whole, ipv6: ['2600:1f18::218'] }
+  const options = { settings: given(told) }
+  const plan = planOf(snapshot(bare), options).filter((line) => line.includes('eth1') || line.includes('0.218'))
+  expect(plan).toEqual([
+    '+ ip link set dev eth1 group 20000',
+    '+ ip link set dev eth1 up',
+    '+ ip address add 172.31.0.218/20 dev eth1 proto 213',
+    '+ ip address add 2600:1f18::218/128 dev eth1 nodad noprefixroute proto 213',
+    '+ ip route add 172.31.0.0/20 dev eth1 table 20001 proto 213 scope link src 172.31.0.218',
+    '+ ip route add default via 172.31.0.1 dev eth1 table 20001 proto 213',
+    '+ ip rule add priority 20000 from 172.31.0.218 lookup main suppress_prefixlength 1 suppress_ifgroup 20000 protocol 213',
+    '+ ip rule add priority 20001 from 172.31.0.218 lookup 20001 protocol 213',
+    '+ ip rule add priority 20002 from all oif eth1 lookup 20001 protocol 213',
+  ])
+  // People and the proof of the outcome are told of what is there.
+  expect(desiredOf(snapshot(bare), options).enis[1]).toMatchObject({ routing: [] })
 })
 
 describe('left alone is', () => {
