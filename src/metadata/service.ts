@@ -6,6 +6,8 @@ import { afterFailure, afterSilence, deadline } from './schedule.ts'
 /** Answers that are none. */
 export type Unusable = Extract<Answer, { kind: 'refused' | 'failed' }>
 
+/** ms without a failure after which it is well. */
+const convalescence = 60_000
 /** Failures in a row from which on a person is told, where the metadata is required. */
 const patience = 3
 const remedy =
@@ -32,6 +34,7 @@ export class Service {
   #silences = 0
   /** Answers in a row that did not come in time. */
   #timeouts = 0
+  #failedAt = Number.NEGATIVE_INFINITY
   #surroundings = ''
 
   constructor(options: ServiceOptions) {
@@ -48,6 +51,9 @@ export class Service {
   /** ms that an answer is waited for; `urgent`: so does an ENI. */
   deadline = (urgent: boolean): number => deadline(this.#timeouts, urgent)
 
+  /** May it be asked more than is needed? */
+  isWell = (now: number): boolean => now - this.#failedAt >= convalescence
+
   /** All questions were answered. Tells whether that is news. */
   recovered(): boolean {
     const news = this.refused || this.trouble !== undefined
@@ -62,6 +68,7 @@ export class Service {
   /** A question was not. Tells whether that is news; `urgent`: an ENI waits for the answer. */
   failed(answer: Unusable, urgent: boolean, now: number, chance: number): boolean {
     const { refresh } = this.#options
+    this.#failedAt = now
     if (answer.kind === 'refused') {
       this.resumeAt = now + refresh
       return this.#refuse()

@@ -169,7 +169,7 @@ export class MetadataSource {
     if (due.some(({ arriving }) => arriving)) {
       this.#primaryMac ??= await this.#reader.primaryMac()
     }
-    for (const subject of due) {
+    for (const subject of this.#service.isWell(now) ? due : []) {
       await this.#askAll(subject, subject.guess(now))
       await this.#announce(subject, false)
     }

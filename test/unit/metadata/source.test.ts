@@ -554,6 +554,22 @@ describe('how often it asks', () => {
     expect(asked.filter(({ path }) => !path.includes(eth0.mac)).map(({ path }) => path)).toHaveLength(requests)
   })
 
+  test('an attach while the service has just failed: the listing first', async () => {
+    const { see, asked, faults, source, put } = setUp({ eni: [eth0] })
+    see(link(2))
+    await pass(2 * minute)
+    faults.answer = () => ({ kind: 'failed', reason: 'status', problem: '503' })
+    source.reload()
+    await pass(20)
+    delete faults.answer
+    await pass(minute / 2)
+    asked.length = 0
+    put(documentsOf(eth1))
+    see(link(2), link(3, { bare: true }))
+    await pass(100)
+    expect(asked[0]?.path).toBe('network/interfaces/macs/')
+  })
+
   test('an attach whose documents come later: what is asked at the first look, and then one question at a time', async () => {
     const { see, asked } = setUp({ eni: [eth0] })
     see(link(2))
