@@ -7,8 +7,8 @@ import { Seldom } from './seldom.ts'
 const MADV_DONTNEED = 4
 /** Bytes; smaller parts of files are left where they are. */
 const worthIt = 256 * 1024
-/** Bytes by which the process may grow before it gives back again. */
-const tolerance = 4 * 1024 * 1024
+/** Bytes by which the process may grow before it gives back again, and before it does so however short ago the last time was. */
+const tolerance = { mostly: 4 * 1024 * 1024, always: 16 * 1024 * 1024 }
 
 /**
  * Makes a function for quiet moments, which gives back to the machine what the process needs no more: at the first call what
@@ -19,7 +19,7 @@ export function tidier(): (look: () => void) => void {
   let tidied = 0
   const seldom = new Seldom()
   return (look) => {
-    if (!seldom.isDue || anonymous() <= tidied + tolerance) {
+    if (anonymous() <= tidied + (seldom.isDue ? tolerance.mostly : tolerance.always)) {
       return
     }
     const started = performance.now()
