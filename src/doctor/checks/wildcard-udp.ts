@@ -1,6 +1,6 @@
 import { enumerate } from '../../policy/enumerate.ts'
 import { families, familyOf } from '../../state/ip.ts'
-import { isMultihomed, managed, routableOf } from '../enis.ts'
+import { managed, routableOf } from '../enis.ts'
 import type { Check, KernelState, Process, WildcardSocket } from '../evidence.ts'
 import type { Files } from '../files.ts'
 import type { Finding } from '../finding.ts'
@@ -31,13 +31,12 @@ const linkLocalPorts = [67, 68, 546, 5353, 5355]
 /** Routing can't mend what such a service does wrong: the kernel takes the source of its answers from main. */
 export const wildcardUdp: Check = {
   reads: ['proc/sys/net/ipv4/ip_local_port_range'],
-  find: ({ kernel, wildcards = [], files }) => {
-    if (!isMultihomed(kernel)) {
-      return []
-    }
-    const concerned = wildcards.filter((socket) => isService(socket, files) && isAskedAtSeveral(socket, kernel))
-    return [...byProgram(concerned).values()].map((sockets) => finding(sockets, kernel))
-  },
+  find: ({ kernel, wildcards = [], files }) => (kernel ? wrongAnswers(kernel, wildcards, files) : []),
+}
+
+function wrongAnswers(kernel: KernelState, wildcards: readonly WildcardSocket[], files: Files): Finding[] {
+  const concerned = wildcards.filter((socket) => isService(socket, files) && isAskedAtSeveral(socket, kernel))
+  return [...byProgram(concerned).values()].map((sockets) => finding(sockets, kernel))
 }
 
 /** Of a family whose addresses only one ENI has, nothing can be mixed up. */

@@ -346,7 +346,7 @@ describe('found:', () => {
       name: 'a rule in a script',
       files: { 'etc/rc.local': '#!/bin/sh\nip rule add from 172.31.0.218 table 101 # eth1\n' },
       id: 'rules-in-files',
-      at: '/etc/rc.local:2: ip rule add from 172.31.0.218',
+      at: "are kept by hand in files: they come back at every boot, in front of the daemon's\n/etc/rc.local:2: ip rule add from 172.31.0.218",
     },
     {
       name: 'a rule in ifupdown, mistyped',

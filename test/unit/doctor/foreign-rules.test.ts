@@ -178,6 +178,50 @@ describe('tables by hand:', () => {
       ],
     },
     {
+      name: 'one without the subnet, for a prefix, by the first of the addresses in it',
+      kernel: `${twoEnis}addr 172.31.0.219/20 dev eth1\n${throughRouter}${byHand(ruleOf('172.31.0.192/26'))}`,
+      finds: [
+        {
+          id: 'table-without-subnet',
+          evidence: [shown(ruleOf('172.31.0.192/26')), route('default via 172.31.0.1 dev eth1 table 101')],
+          cure: `ip route add 172.31.0.0/20 scope link src 172.31.0.218 dev eth1 table 101, or: ${deleting(ruleOf('172.31.0.192/26'))}`,
+        },
+      ],
+    },
+    {
+      name: 'one whose router is in another subnet, beside a way by a VPN',
+      kernel: `${twoEnis}link wg0 type wireguard\n${subnet}route default table 101 nexthop via 172.31.16.1 dev eth1 nexthop dev wg0\n${byHand(eth1)}`,
+      finds: [
+        {
+          id: 'router-outside',
+          evidence: [
+            shown(eth1),
+            'ip route default table 101 proto 3 nexthop via 172.31.16.1 dev eth1 weight 1 nexthop dev wg0 weight 1',
+          ],
+          cure: `${replaceDefault}, or: ${deleting(eth1)}`,
+        },
+      ],
+    },
+    {
+      name: 'one without a router, beside a way by a VPN',
+      kernel: `${twoEnis}link wg0 type wireguard\n${subnet}route default table 101 nexthop dev eth1 nexthop dev wg0\n${byHand(eth1)}`,
+      finds: [
+        {
+          id: 'table-without-router',
+          evidence: [
+            shown(eth1),
+            'ip route default table 101 proto 3 nexthop dev eth1 weight 1 nexthop dev wg0 weight 1',
+          ],
+          cure: `${replaceDefault}, or: ${deleting(eth1)}`,
+        },
+      ],
+    },
+    {
+      name: 'one with the subnet by two ways',
+      kernel: `${twoEnis}link wg0 type wireguard\n${throughRouter}route 172.31.0.0/20 table 101 nexthop dev eth1 nexthop dev wg0\n${byHand(eth1)}`,
+      finds: [],
+    },
+    {
       name: 'one that is wrong twice, behind ours: one finding',
       kernel: `${twoEnis + ours + byHand(ruleOf('172.31.0.218', 32_000))}route default dev eth1 table 101\n`,
       finds: [

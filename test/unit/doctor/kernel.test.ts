@@ -516,7 +516,7 @@ describe('found:', () => {
       name: 'a rule by hand behind ours',
       kernel: `${withOurs}${table101}rule priority 32765 from 172.31.0.218 lookup 101`,
       finds: ['rule-behind'],
-      says: 'ip rule del priority 32765',
+      says: 'a rule of somebody else repeats those of the daemon for 172.31.0.218 and is never asked; when they are gone',
     },
     {
       name: 'a default by hand without a router',
