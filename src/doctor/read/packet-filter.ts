@@ -15,22 +15,30 @@ export interface PacketFilter {
  * Rules of the packet filter that redirect connections or drop packets: nftables, what iptables-nft put there, and
  * iptables-legacy. undefined where none of the tools may look.
  */
-export function readPacketFilter(): PacketFilter | undefined {
-  const nft = output('nft', ['--terse', '--handle', 'list', 'ruleset'])
-  // Without a table's name they show what is loaded, and load nothing themselves.
-  const legacy = (['iptables-legacy-save', 'ip6tables-legacy-save'] as const).map((tool, i) => ({
-    family: i === 0 ? (4 as const) : (6 as const),
-    text: output(tool, []),
-  }))
-  if (nft === undefined && legacy.every(({ text }) => text === undefined)) {
+export const readPacketFilter = (): PacketFilter | undefined =>
+  packetFilterOf(
+    output('nft', ['--terse', '--handle', 'list', 'ruleset']),
+    // Without a table's name they show what is loaded, and load nothing themselves.
+    output('iptables-legacy-save', []),
+    output('ip6tables-legacy-save', []),
+  )
+
+/** From the listings; undefined is one that could not be had. */
+export function packetFilterOf(
+  nft: string | undefined,
+  legacy4: string | undefined,
+  legacy6: string | undefined,
+): PacketFilter | undefined {
+  if ([nft, legacy4, legacy6].every((listing) => listing === undefined)) {
     return undefined
   }
   return {
     redirections: [
       ...redirectionsOfNft(nft ?? ''),
-      ...legacy.flatMap(({ family, text }) => redirectionsOfIptables(text ?? '', family)),
+      ...redirectionsOfIptables(legacy4 ?? '', 4),
+      ...redirectionsOfIptables(legacy6 ?? '', 6),
     ],
-    drops: [...dropsOfNft(nft ?? ''), ...legacy.flatMap(({ family, text }) => dropsOfIptables(text ?? '', family))],
+    drops: [...dropsOfNft(nft ?? ''), ...dropsOfIptables(legacy4 ?? '', 4), ...dropsOfIptables(legacy6 ?? '', 6)],
   }
 }
 

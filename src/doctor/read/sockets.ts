@@ -12,7 +12,7 @@ import { ownersOf } from './processes.ts'
  * address that they were asked at.
  */
 export function readWildcards(processes: readonly Process[], proc: string): readonly WildcardSocket[] | undefined {
-  const sockets = readSockets()
+  const sockets = readUdpSockets()
   return sockets && wildcardsAmong(sockets, processes, proc)
 }
 
@@ -32,8 +32,9 @@ export function wildcardsAmong(
 const isWildcard = ({ address, oif, inode }: UdpSocket): boolean =>
   (address === '0.0.0.0' || address === '::') && oif === 0 && inode !== 0
 
-function readSockets(): readonly UdpSocket[] | undefined {
-  const socket = new RequestSocket(NetlinkSocket.open({ protocol: NETLINK_PROTOCOL.SOCK_DIAG }))
+const open = () => new RequestSocket(NetlinkSocket.open({ protocol: NETLINK_PROTOCOL.SOCK_DIAG }))
+
+export function readUdpSockets(socket = open()): readonly UdpSocket[] | undefined {
   try {
     return families.flatMap(
       (family) => socket.dump(SOCK_DIAG_BY_FAMILY, udpDumpPayload(family), decodeUdpSocket, SOCK_DIAG_BY_FAMILY).items,

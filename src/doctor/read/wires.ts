@@ -5,8 +5,7 @@ import { decodeWire, type Wire } from '../../netlink/link-wire.ts'
 import { RequestSocket } from '../../netlink/request.ts'
 
 /** Carrier, MTU and ARP of every link; undefined where the kernel does not tell. */
-export function readWires(): readonly Wire[] | undefined {
-  const socket = RequestSocket.open()
+export function readWires(socket = RequestSocket.open()): readonly Wire[] | undefined {
   try {
     return socket.dump(RTM.GETLINK, linkDumpPayload(), decodeWire).items
   } catch (error) {

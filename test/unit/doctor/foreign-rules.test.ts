@@ -1,4 +1,4 @@
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { expectExactly, type Found, type Row, twoEnis } from '../../support/doctor.ts'
 
 /** A rule by hand as it is typed, and as it is shown. */
@@ -289,6 +289,34 @@ describe('the router that is proposed:', () => {
       ),
     },
     {
+      name: 'nobody knows it, where there is no subnet',
+      kernel: `${links.replace('172.31.0.218/20', '172.31.0.218/32')}${byHand(eth1)}`,
+      finds: [
+        expect.objectContaining({ id: 'no-router', evidence: ['link eth1'] }) as never,
+        {
+          id: 'table-empty',
+          evidence: [shown(eth1)],
+          cure: `ip route add default via ROUTER dev eth1 table 101, or: ${deleting(eth1)}`,
+        },
+      ],
+    },
+    ...(['10.1.0.9', 'fd00::2'] as const).map(
+      (address): Row => ({
+        name: `of ${address} off EC2, where main knows none`,
+        kernel: `link eth0 type veth\nlink eth1 type veth\naddr 10.0.0.2/24 dev eth0\nroute default via 10.0.0.1 dev eth0\naddr ${address}/${address.includes(':') ? 64 : 24} dev eth1\n${byHand(ruleOf(address))}`,
+        toml: 'interfaces.include = ["eth*"]',
+        finds: [
+          expect.objectContaining({ id: 'no-router', evidence: ['link eth1'] }) as never,
+          expect.objectContaining({
+            id: 'table-empty',
+            cure: expect.stringContaining(
+              `default via ${address.includes(':') ? 'ROUTER' : '10.1.0.1'} dev eth1 table 101`,
+            ),
+          }) as never,
+        ],
+      }),
+    ),
+    {
       name: 'in IPv6 the one that main has',
       ...lacking(6, 'fe80::9', `${twoEnis}${ipv6}-6 route default via fe80::9 dev eth1\n`),
     },
@@ -303,6 +331,26 @@ describe('the router that is proposed:', () => {
         },
       ],
     },
+  ])('$name', expectExactly)
+})
+
+describe('a router outside every subnet', () => {
+  const far = twoEnis.replace('172.31.0.1 dev eth1', '172.32.0.1 dev eth1')
+  const vpn = 'link wg0 type wireguard\n'
+  const found: Found = {
+    id: 'router-outside',
+    evidence: [`${route('default via 172.32.0.1 dev eth1 table main')} metric 200`, 'address 172.31.0.218/20 dev eth1'],
+    cure: 'ip route add default via 172.31.0.1 dev eth1 metric 201; ip route del default via 172.32.0.1 dev eth1 table main proto 3 metric 200',
+  }
+  test.each<Row>([
+    { name: 'and behind another link', kernel: `${far}${vpn}route 172.32.0.0/16 dev wg0`, finds: [found] },
+    { name: 'and behind a router', kernel: `${far}route 172.32.0.0/16 via 172.31.0.1 dev eth1`, finds: [found] },
+    {
+      name: 'that is a neighbour by one of two ways',
+      kernel: `${far}${vpn}route 172.32.0.1 nexthop dev eth1 nexthop dev wg0`,
+      finds: [],
+    },
+    { name: 'but the second', kernel: `${far}addr 172.32.0.9/24 dev eth1`, finds: [] },
   ])('$name', expectExactly)
 })
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { dropsOfIptables, dropsOfNft } from '../../../src/doctor/read/drops.ts'
-import { redirectionsOfIptables, redirectionsOfNft } from '../../../src/doctor/read/packet-filter.ts'
+import { packetFilterOf, redirectionsOfIptables, redirectionsOfNft } from '../../../src/doctor/read/packet-filter.ts'
 
 const listing = `
 table ip nat {
@@ -154,5 +154,34 @@ describe('what is dropped as a whole, and what in part:', () => {
         link: 'eth1',
       },
     ])
+  })
+})
+
+describe('of the listings that could be had', () => {
+  const nft =
+    'table ip a {\n\tchain b {\n\t\ttcp dport 1 dnat to 10.0.0.1 # handle 1\n\t\tiifname "eth1" drop # handle 2\n\t}\n}\n'
+  const legacy = '*nat\n-A DOCKER -p tcp -j DNAT --to-destination 10.0.0.2\n-A X -j DROP\n'
+  const told = (...listings: Parameters<typeof packetFilterOf>) => {
+    const filter = packetFilterOf(...listings)
+    return (
+      filter && [
+        ...filter.redirections.map(({ family }) => `dnat ${family}`),
+        ...filter.drops.map(({ removal }) => removal),
+      ]
+    )
+  }
+  const [ofNft, of4, of6] = [
+    ['dnat 4', 'nft delete rule ip a b handle 2'],
+    ['dnat 4', 'iptables-legacy -t nat -D X -j DROP'],
+    ['dnat 6', 'ip6tables-legacy -t nat -D X -j DROP'],
+  ]
+  test.each([
+    { name: 'none', listings: [undefined, undefined, undefined], is: undefined },
+    { name: 'that of nft alone', listings: [nft, undefined, undefined], is: ofNft },
+    { name: 'that of IPv4 alone', listings: [undefined, legacy, undefined], is: of4 },
+    { name: 'that of IPv6 alone', listings: [undefined, undefined, legacy], is: of6 },
+    { name: 'empty ones', listings: ['', '', ''], is: [] },
+  ] as const)('$name', ({ listings: [first, second, third], is }) => {
+    expect(told(first, second, third)).toEqual(is)
   })
 })

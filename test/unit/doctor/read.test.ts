@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -8,9 +9,11 @@ import { bySeverity } from '../../../src/doctor/finding.ts'
 import { nearest } from '../../../src/doctor/nearest.ts'
 import { readFiles } from '../../../src/doctor/read/files.ts'
 import { readProcesses } from '../../../src/doctor/read/processes.ts'
-import { wildcardsAmong } from '../../../src/doctor/read/sockets.ts'
+import { readUdpSockets, readWildcards, wildcardsAmong } from '../../../src/doctor/read/sockets.ts'
 import { readWires } from '../../../src/doctor/read/wires.ts'
+import { RequestSocket } from '../../../src/netlink/request.ts'
 import type { UdpSocket } from '../../../src/netlink/udp-socket.ts'
+import { FakeTransport } from '../../support/netlink.ts'
 
 let root: string
 beforeEach(() => {
@@ -80,6 +83,28 @@ describe('a UDP socket', () => {
 
 test('the kernel tells the wires', () => {
   expect(readWires()?.find(({ name }) => name === 'lo')).toMatchObject({ arp: true, mtu: expect.any(Number) })
+})
+
+test('the kernel tells the sockets, and /proc whose they are', async () => {
+  const socket = createSocket('udp4')
+  await new Promise<void>((resolve) => socket.bind(0, resolve))
+  const own = readProcesses('/proc').filter(({ pid }) => pid === process.pid)
+  const found = readWildcards(own, '/proc')?.find(({ port }) => port === socket.address().port)
+  socket.close()
+  expect(found).toMatchObject({ families: [4], process: { pid: process.pid } })
+})
+
+test('a kernel that does not tell is no fault of the machine, and any other error is one of ours', () => {
+  const silent = () => new RequestSocket(new FakeTransport())
+  const broken = () =>
+    new RequestSocket(
+      new FakeTransport(() => {
+        throw new TypeError('a slip')
+      }),
+    )
+  expect([readWires(silent()), readUdpSockets(silent())]).toEqual([undefined, undefined])
+  expect(() => readWires(broken())).toThrow('a slip')
+  expect(() => readUdpSockets(broken())).toThrow('a slip')
 })
 
 test('processes are told with their name, command and start', () => {
