@@ -127,7 +127,8 @@ async function metadataOf({ config }: Session, kernel: KernelState | undefined):
   return mode !== 'off' && (enis.length > 0 || mode === 'required') ? probeMetadata(endpoint) : undefined
 }
 
-function unseenOf(
+/** What could not be seen, and what would help. */
+export function unseenOf(
   { redirections, wildcards, wires, kernelRefusal }: Evidence,
   denied: readonly string[],
   unreadable: string | undefined,
