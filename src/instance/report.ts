@@ -4,7 +4,7 @@ import { knowledgeSchema } from './knowledge-schema.ts'
 import { instanceFile } from './namespace.ts'
 
 /** What a running daemon tells of itself, beyond what the kernel shows. */
-export const daemonReportSchema = z.object({
+const daemonReportSchema = z.object({
   pid: z.number(),
   version: z.string(),
   /** ISO 8601. */

@@ -212,7 +212,9 @@ export class Nftables {
       const emptied = got === 'timeout'
       const lost = emptied ? this.#congested : got instanceof NetlinkError || got.truncated
       this.#congested = !emptied && (this.#congested || lost)
-      const events = emptied || got instanceof NetlinkError ? [] : nftEvents(got.bytes, markTableName)
+      // What another program sends is for nobody to believe.
+      const told = !emptied && !(got instanceof NetlinkError) && got.senderPort === 0
+      const events = told ? nftEvents(got.bytes, markTableName) : []
       ours ||= lost || events.some((event) => event.ours)
       rules ||= lost || events.some((event) => event.rules && !event.ours)
       if (emptied || (got instanceof NetlinkError && got.code !== 'ENOBUFS')) break

@@ -22,7 +22,11 @@ export class Redirections {
   see(): NftSight {
     try {
       this.#socket ??= new RequestSocket(NetlinkSocket.open({ protocol: NETLINK_PROTOCOL.NETFILTER }))
-      return { ruleset: read(this.#socket), unread: legacy() }
+      const { ruleset, torn } = read(this.#socket)
+      return {
+        ruleset,
+        unread: [...(torn ? ['nftables changed while it was read: some of it may be missing'] : []), ...legacy()],
+      }
     } catch (error) {
       if (!(error instanceof NetlinkError)) throw error
       return { unread: unreadable(error) }
@@ -34,28 +38,37 @@ export class Redirections {
   }
 }
 
-function read(socket: RequestSocket): NftRuleset {
+/** `torn`: somebody wrote meanwhile, again and again. */
+function read(socket: RequestSocket): { ruleset: NftRuleset; torn: boolean } {
   const everything = Buffer.alloc(NFT_HEADER)
-  const { items: chains } = socket.dump(NFT_MSG.GETCHAIN, everything, decodeChain, NFT_MSG.NEWCHAIN)
+  const { items: chains, interrupted } = socket.dump(NFT_MSG.GETCHAIN, everything, decodeChain, NFT_MSG.NEWCHAIN)
   // Without a chain that redirects there is nothing to know, however many rules there are.
   const redirects = chains.some(({ hook }) => hook?.type === 'nat')
-  const { items: rules } = redirects
-    ? socket.dump(NFT_MSG.GETRULE, everything, decodeNftRule, NFT_MSG.NEWRULE)
-    : { items: [] }
-  const heads = redirects ? socket.dump(NFT_MSG.GETSET, everything, decodeSet, NFT_MSG.NEWSET).items : []
-  return {
+  const rules = redirects ? socket.dump(NFT_MSG.GETRULE, everything, decodeNftRule, NFT_MSG.NEWRULE) : nothing
+  const heads = redirects ? socket.dump(NFT_MSG.GETSET, everything, decodeSet, NFT_MSG.NEWSET) : nothing
+  const ruleset: NftRuleset = {
     chains,
-    rules,
+    rules: rules.items,
     set(family, table, name) {
-      const head = heads.find((one) => one.family === family && one.table === table && one.name === name)
-      if (!head) return undefined
-      return { interval: head.interval, fields: head.fields, elements: elementsOf(socket, head) }
+      const head = heads.items.find((one) => one.family === family && one.table === table && one.name === name)
+      const elements = head && elementsOf(socket, head)
+      return elements && { interval: head.interval, fields: head.fields, elements }
     },
   }
+  return { ruleset, torn: interrupted || rules.interrupted || heads.interrupted }
 }
 
-const elementsOf = (socket: RequestSocket, head: SetHead): readonly SetElement[] =>
-  socket.dump(NFT_MSG.GETSETELEM, elementDumpPayload(head), decodeElements, NFT_MSG.NEWSETELEM).items.flat()
+const nothing = { items: [], interrupted: false } as const
+
+/** undefined where the set went away after the others were read. */
+function elementsOf(socket: RequestSocket, head: SetHead): readonly SetElement[] | undefined {
+  try {
+    return socket.dump(NFT_MSG.GETSETELEM, elementDumpPayload(head), decodeElements, NFT_MSG.NEWSETELEM).items.flat()
+  } catch (error) {
+    if (error instanceof NetlinkError && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
 
 const unreadable = ({ code }: NetlinkError): string[] =>
   code === 'EPERM'

@@ -5,24 +5,29 @@ import { Attributes } from './attributes.ts'
 const NFTA_EXPR = { NAME: 1, DATA: 2 } as const
 const NFTA_DATA = { VALUE: 1, VERDICT: 2 } as const
 const NFTA_VERDICT = { CODE: 1, CHAIN: 2 } as const
+const NFTA_DYNSET = { EXPRESSION: 7, EXPRESSIONS: 10 } as const
 const NAT_DNAT = 1
+/** NFT_OBJECT_QUOTA, _LIMIT, _CONNLIMIT, _SYNPROXY: the others count or note. */
+const decidingObjects: readonly number[] = [2, 4, 5, 10]
 
 /** Attributes of one expression: those that hold others (data) too. */
 type Values = ReadonlyMap<number, Buffer>
 
-/** The expressions in NFTA_RULE_EXPRESSIONS. */
+/** The expressions in NFTA_RULE_EXPRESSIONS, or another list of them. */
 export function expressionsIn(list: Attributes): Expression[] {
   const expressions: Expression[] = []
-  list.nested((element) => {
-    let name = ''
-    const values = new Map<number, Buffer>()
-    element.nested((part) => {
-      if (part.type === NFTA_EXPR.NAME) name = part.text()
-      if (part.type === NFTA_EXPR.DATA) part.nested((value) => values.set(value.type, Buffer.from(value.bytes())))
-    })
-    expressions.push(decoders[name]?.(values) ?? { kind: 'unknown', name })
-  })
+  list.nested((element) => expressions.push(expressionOf(element.bytes())))
   return expressions
+}
+
+function expressionOf(bytes: Buffer): Expression {
+  let name = ''
+  const values = new Map<number, Buffer>()
+  for (const part = new Attributes(bytes, 0); part.next(); ) {
+    if (part.type === NFTA_EXPR.NAME) name = part.text()
+    if (part.type === NFTA_EXPR.DATA) part.nested((value) => values.set(value.type, Buffer.from(value.bytes())))
+  }
+  return decoders[name]?.(values) ?? { kind: 'unknown', name }
 }
 
 const number = (values: Values, type: number): number => {
@@ -106,8 +111,10 @@ const decoders: Readonly<Record<string, (values: Values) => Expression>> = {
   log: aside,
   last: aside,
   notrack: aside,
-  objref: aside,
-  dynset: aside,
+  objref: (values) =>
+    decidingObjects.includes(number(values, 1)) ? { kind: 'unknown', name: 'a quota or limit with a name' } : aside(),
+  dynset: (values) =>
+    limits(values) ? { kind: 'unknown', name: `what the set ${textOf(values.get(1))} counts` } : aside(),
   meta: (values) => {
     const key = metaKeys[number(values, 2)] ?? `meta ${number(values, 2)}`
     if (!values.has(3)) return load(values, 1, { from: 'meta', key })
@@ -183,6 +190,7 @@ const decoders: Readonly<Record<string, (values: Values) => Expression>> = {
     return { kind: 'constant', to: register(values, 1), value: dataOf(nest) }
   },
   reject: () => ({ kind: 'verdict', verdict: { code: 'drop' } }),
+  queue: () => ({ kind: 'verdict', verdict: { code: 'other' } }),
   nat: (values) =>
     number(values, 1) === NAT_DNAT
       ? redirection(values, { address: 3, lastAddress: 4, port: 5, lastPort: 6 })
@@ -190,6 +198,14 @@ const decoders: Readonly<Record<string, (values: Values) => Expression>> = {
   redir: (values) => redirection(values, { port: 1, lastPort: 2 }, true),
   match: (values) => xt('match', values),
   target: (values) => xt('target', values),
+}
+
+/** Does a set that is written to keep more than counters beside its elements? A limit there decides whether a rule goes on. */
+function limits(values: Values): boolean {
+  const [one, several] = [values.get(NFTA_DYNSET.EXPRESSION), values.get(NFTA_DYNSET.EXPRESSIONS)]
+  const kept = one ? [expressionOf(one)] : []
+  for (const list = new Attributes(several ?? Buffer.alloc(0), 0); list.next(); ) kept.push(expressionOf(list.bytes()))
+  return kept.some(({ kind }) => kind !== 'aside')
 }
 
 function redirection(

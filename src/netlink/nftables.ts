@@ -44,7 +44,6 @@ export interface NftEvent {
   readonly ours: boolean
   /** A rule came or went, or a table with all its rules. */
   readonly rules: boolean
-  readonly portId: number
 }
 
 /** Reads the events in a datagram, as far as they concern a table of family inet or somebody's rules. */
@@ -58,7 +57,7 @@ export function nftEvents(datagram: Buffer, table: string): NftEvent[] {
     const ours = family === NFPROTO_INET && tableOf(datagram, at + HEADER_BYTES + NFT_HEADER, at + length) === table
     const rules = type === NFT_MSG.NEWRULE || type === NFT_MSG.DELRULE || type === NFT_MSG.DELTABLE
     if (ours || rules) {
-      events.push({ ours, rules, portId: datagram.readUInt32LE(at + 12) })
+      events.push({ ours, rules })
     }
     at += Math.ceil(length / 4) * 4
   }

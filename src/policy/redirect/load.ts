@@ -74,7 +74,7 @@ function metaOf(key: string, { packet, entrance, mark }: Passing): Uint8Array | 
   }
 }
 
-export function nameBytes(name: string): Uint8Array {
+function nameBytes(name: string): Uint8Array {
   const bytes = new Uint8Array(IFNAMSIZ)
   bytes.set(new TextEncoder().encode(name).subarray(0, IFNAMSIZ - 1))
   return bytes

@@ -81,6 +81,7 @@ function steps(expression: Expression, run: Run): Step {
     case 'lookup':
       return lookup(expression, run)
     case 'verdict':
+      if (expression.verdict.code === 'other') doubt(run, 'what becomes of it elsewhere')
       return expression.verdict.code === 'continue' ? undefined : { verdict: expression.verdict }
     case 'redirect':
       return { target: targetOf(expression, run) }

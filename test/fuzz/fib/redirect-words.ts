@@ -25,6 +25,9 @@ function nftTable(random: Random, family: 'ip' | 'ip6' | 'inet'): string {
   return [
     `table ${family} judge {`,
     `  set some { type ${family === 'ip' ? 'ipv4_addr' : 'ipv6_addr'}; flags interval; elements = { ${family === 'ip' ? '10.0.0.2-10.0.0.9, 99.0.0.0/25' : 'fd00::2-fd00::9'} }; }`,
+    `  set seen { type ${family === 'ip' ? 'ipv4_addr' : 'ipv6_addr'}; flags dynamic; size 65535; }`,
+    '  quota large { over 1000 mbytes }',
+    '  counter total { }',
     chain('c2'),
     chain('c1'),
     chain('pre', hook(random.pick([-100, -110, -90]))),
@@ -36,11 +39,12 @@ function nftTable(random: Random, family: 'ip' | 'ip6' | 'inet'): string {
 function nftRule(random: Random, table: 'ip' | 'ip6' | 'inet', chain: string): string {
   const family: Family = table === 'ip' ? 4 : table === 'ip6' ? 6 : random.pick([4, 6])
   const words = table === 'inet' ? [`meta nfproto ipv${family}`] : []
-  for (let i = random.below(3); i > 0; i--) words.push(nftMatch(random, family))
+  for (let i = random.below(3); i > 0; i--) words.push(nftMatch(random, family, (table === 'ip') === (family === 4)))
   return [...words, random.pick(['', 'counter', '']), nftAction(random, family, table === 'inet', chain)].join(' ')
 }
 
-function nftMatch(random: Random, family: Family): string {
+/** `fits`: the table's sets are of that family; a word that does not fit makes nft(8) refuse the whole. */
+function nftMatch(random: Random, family: Family, fits: boolean): string {
   const ip = family === 4 ? 'ip' : 'ip6'
   const port = () => random.pick(ports)
   const not = () => random.pick(['', '', '!= '])
@@ -53,7 +57,7 @@ function nftMatch(random: Random, family: Family): string {
     () => `${ip} daddr ${not()}{ ${own[family].join(', ')} }`,
     () => `${ip} daddr ${not()}${family === 4 ? '10.0.0.0/31' : 'fd00::/127'}`,
     () => `${ip} saddr ${not()}${family === 4 ? '99.0.0.0/25' : '2001:db8:99::/122'}`,
-    () => `${ip} daddr ${not()}@some`,
+    () => (fits ? `${ip} daddr ${not()}@some` : ''),
     () => `${l4()} dport ${not()}${port()}`,
     () => `${l4()} dport ${not()}{ ${port()}, 8081 }`,
     () => `${l4()} dport ${not()}${random.pick(['1-100', '80-8080', '443-65535'])}`,
@@ -68,6 +72,9 @@ function nftMatch(random: Random, family: Family): string {
     () => 'tcp flags syn / syn,ack',
     () => `${ip} daddr . tcp dport { ${own[family][0]} . ${port()}, ${own[family][1]} . 1-500 }`,
     () => 'limit rate 1000/second',
+    () => (fits ? `update @seen { ${ip} saddr limit rate over 1000/second }` : ''),
+    () => (fits ? `add @seen { ${ip} saddr ${random.pick(['', 'counter'])} }` : ''),
+    () => random.pick(['quota name "large"', 'counter name "total"']),
     () => 'tcp dport 80-443 meta mark set 5',
   ])()
 }
