@@ -21,7 +21,7 @@ describe('what the daemon loads before it is ready', () => {
 
   test('is neither zod nor the parser of the command line', () => {
     const run = readdirSync(folder).find((file) => /^run-.*\.js$/.test(file)) as string
-    const files = [...loaded(run), ...loaded('main.js')]
+    const files = [...loaded(run), ...loaded('program.js')]
     expect(files.length).toBeGreaterThan(5)
     expect(files.filter((file) => /^(zod|parser)/.test(file))).toEqual([])
   })
