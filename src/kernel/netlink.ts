@@ -2,6 +2,7 @@ import { addAddress, deleteAddress } from '../netlink/address-request.ts'
 import type { Dump } from '../netlink/dump.ts'
 import { NetlinkError } from '../netlink/errors.ts'
 import { frame, type Request } from '../netlink/framing.ts'
+import { giveWay } from '../netlink/libc.ts'
 import { setLinkGroup, setLinkUp, setSrcValidMark } from '../netlink/link.ts'
 import { RequestSocket } from '../netlink/request.ts'
 import { addRoute, deleteRoute, replaceRoute } from '../netlink/route-request.ts'
@@ -27,6 +28,12 @@ import type { ChangeResult, Hint, InterestOf, Kernel, Relevance } from './port.t
 import { retained } from './retained.ts'
 
 const refusals = ['unreachable', 'blackhole', 'prohibit'] as const
+
+/**
+ * Changes after which whoever waits for them goes first: the kernel wakes him on this processor, where he would wait until the
+ * changes are verified and told. At a start, with more of them, all the machine is busy, and the daemon itself is waited for.
+ */
+const few = 16
 
 /** Times that a dump torn by other writers is read anew before it is used as it is. */
 const attempts = 4
@@ -137,6 +144,9 @@ class NetlinkKernel implements Kernel {
 
   #applyBatch(changes: readonly Change[]): ChangeResult[] {
     const outcomes = this.#socket.batch(changes.flatMap((change) => requestOf(change) ?? []))
+    if (changes.length <= few) {
+      giveWay()
+    }
     if (changes.some((change) => 'link' in change)) {
       this.#picture.forgetLinks()
     }

@@ -37,6 +37,8 @@ export const recvmmsg: (fd: number, headers: Buffer, count: number, flags: numbe
 export const poll: (fds: Buffer, count: number, timeout: number) => number = libc.func(
   'int poll(void *fds, unsigned long count, int timeout)',
 )
+/** sched_yield(2): what else can run on this processor runs first. */
+export const giveWay: () => number = libc.func('int sched_yield()')
 export const close: (fd: number) => number = libc.func('int close(int fd)')
 
 /** errno(3) of the call before: to be asked at once. */
