@@ -1,7 +1,10 @@
 import { once } from 'node:events'
+import { readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { describe, expect } from 'vitest'
+import { folderOf } from '../../src/lab/cleanup.ts'
 import { environment } from '../../src/lab/command.ts'
 import { DaemonProcess, labConfig, writeConfig } from '../../src/lab/daemon-process.ts'
 import type { Namespace } from '../../src/lab/namespace.ts'
@@ -147,6 +150,23 @@ describe('exit codes', () => {
     expect(await verb('plan')).toMatchObject({ code: 2, stderr: '' })
     expect(await verb('check')).toMatchObject({ code: 1, stderr: '' })
     expect(await verb('status')).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('a user can not take the lock from a daemon to come, and is told that one runs though it does not answer', async ({
+    vpc,
+  }) => {
+    await attachBoth(vpc)
+    const daemon = await startDaemon(vpc)
+    const folder = folderOf(vpc.instance.name)
+    const names = readdirSync(folder)
+    const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+    const lock = join(folder, names.find((name) => name.endsWith('.lock'))!)
+    expect(await command(vpc.instance, [...nobody, 'flock', '--nonblock', lock, 'true'])).not.toMatchObject({ code: 0 })
+    rmSync(join(folder, names.find((name) => /-\d+\.sock$/.test(name))!))
+    const env = { RUNTIME_DIRECTORY: folder }
+    const status = await command(vpc.instance, [...nobody, process.execPath, program, 'status'], env)
+    expect(status.stdout).toContain(`process ${daemon.process.pid} `)
+    await stopDaemon(daemon)
   })
 
   test('75 for a second daemon of the namespace, which names the first', async ({ vpc }) => {

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -23,6 +23,12 @@ test('is held until it is given back, and leaves nothing behind', () => {
   expect(lockHolder()).toBeUndefined()
   expect(leftBehind()).toBeUndefined()
   expect(readdirSync(folder)).toEqual([])
+})
+
+test('nobody else can open the file: that would be enough to lock it', () => {
+  const unlock = lockNamespace()
+  expect(statSync(file()).mode & 0o777).toBe(0o600)
+  unlock()
 })
 
 test('a daemon whose folder was taken away ends as it should', () => {
