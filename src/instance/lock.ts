@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fchmodSync,
   fstatSync,
   ftruncateSync,
@@ -58,7 +59,7 @@ export function lockNamespace(): () => void {
  */
 export function lockHolder(): number | undefined {
   const file = statSync(lockFile(), { throwIfNoEntry: false })
-  if (!file) return undefined
+  if (!file || !existsSync('/proc/locks')) return undefined
   const listed = /^\d+: FLOCK +ADVISORY +WRITE (?<pid>\d+) (?<device>\S+):(?<inode>\d+) /gm
   for (const { groups } of readFileSync('/proc/locks', 'utf8').matchAll(listed)) {
     if (groups?.inode === `${file.ino}` && groups.device === deviceText(file.dev)) return Number(groups.pid)
