@@ -6,7 +6,7 @@ import type { Family } from './metrics/family.ts'
 import { presentFamilies } from './metrics/present.ts'
 import type { PassRecord, Tally } from './metrics/tally.ts'
 import type { Knowledge } from './policy/knowledge.ts'
-import type { PassOutcome } from './reconcile.ts'
+import { isDone, type PassOutcome } from './reconcile.ts'
 import { type Change, formatChange } from './state/change.ts'
 import { linkNamer } from './state/snapshot.ts'
 import { statusLine } from './status-line.ts'
@@ -39,7 +39,7 @@ export class Account {
 
   /** Notes a pass. */
   passed(outcome: PassOutcome, record: PassRecord): void {
-    const made = outcome.applied.filter(({ result }) => result.done && !result.already)
+    const made = outcome.applied.filter(isDone)
     const last = made.at(-1)
     this.#passes++
     this.#changes += made.length

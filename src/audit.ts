@@ -3,7 +3,7 @@ import { type Desired, nothingDesired } from './policy/desired.ts'
 import type { Problem } from './policy/health.ts'
 import { between } from './policy/kept.ts'
 import type { Knowledge } from './policy/knowledge.ts'
-import type { Applied, PassOutcome } from './reconcile.ts'
+import { type Applied, isDone, type PassOutcome } from './reconcile.ts'
 import { type ChangeRecord, recorder } from './record.ts'
 import { opposite, standing } from './standing.ts'
 import { type Change, changeKey, objectKey, takesAway } from './state/change.ts'
@@ -179,5 +179,3 @@ export class Audit {
 /** Differs where something came or went that no change of ours tells of. */
 const sizes = ({ enis, groups, routes, rules }: Desired): string =>
   [...enis.map(({ eni }) => eni.link.index), groups.size, routes.length, rules.length].join(' ')
-
-const isDone = ({ result }: Applied): boolean => result.done && !result.already

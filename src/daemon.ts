@@ -11,7 +11,7 @@ import type { Log } from './log.ts'
 import type { Informant } from './metadata/informant.ts'
 import { type MetadataError, type PassCause, Tally } from './metrics/tally.ts'
 import { type EventSketch, isStray, type Urgency, urgencyOf } from './policy/relevance.ts'
-import { type Memory, noMemory, type PassOutcome, reconcile } from './reconcile.ts'
+import { isDone, type Memory, noMemory, type PassOutcome, reconcile } from './reconcile.ts'
 import { Rhythm } from './rhythm.ts'
 import { takesAway } from './state/change.ts'
 import { inventoryOf } from './status-line.ts'
@@ -213,7 +213,7 @@ export class Daemon {
   #conclude(outcome: PassOutcome, { started, thorough }: { started: number; thorough: boolean }): void {
     const { snapshot, desired, applied, verified } = outcome
     const now = performance.now()
-    const changed = applied.some(({ result }) => result.done && !result.already)
+    const changed = applied.some(isDone)
     const wasReady = this.account.ready
     // Earlier numbers are forgotten, and what has them is foreign, once a whole look finds nothing to do.
     if (thorough && verified && applied.length === 0 && !snapshot.torn) {

@@ -23,6 +23,9 @@ export interface Applied {
   readonly repair: boolean
 }
 
+/** The kernel was changed by it: what was there already, or refused, was not. */
+export const isDone = ({ result }: Applied): boolean => result.done && !result.already
+
 /** What one pass found and did; `pending` is what it left. */
 export interface PassOutcome extends Look {
   readonly memory: Memory
@@ -109,8 +112,9 @@ function split(pending: readonly Change[], { contention, now }: PassInput) {
 /** What stood and was put there again is ours to defend; what was taken away is not fought over. */
 function noteRepairs(made: readonly Applied[], { snapshot }: Look, { contention, hint, now }: PassInput): void {
   const linkName = linkNamer(snapshot)
-  for (const { change, result, repair } of made) {
-    if (repair && result.done && !result.already) {
+  for (const entry of made) {
+    if (entry.repair && isDone(entry)) {
+      const { change } = entry
       contention.repaired(objectKey(change), { object: formatChange(change, linkName), by: hint.what }, now)
     }
   }

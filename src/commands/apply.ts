@@ -4,10 +4,10 @@ import { Contention } from '../contention.ts'
 import { exit } from '../exit.ts'
 import { type Problem, problems } from '../policy/health.ts'
 import { requireNetAdmin } from '../privilege.ts'
-import { type Applied, type Memory, noMemory, type PassOutcome, reconcile, refusalsOf } from '../reconcile.ts'
+import { type Applied, isDone, type Memory, noMemory, type PassOutcome, reconcile, refusalsOf } from '../reconcile.ts'
 import { linkNamer } from '../state/snapshot.ts'
-import { paint, wantsColour, widthOf } from '../terminal.ts'
-import { changeJson, planLine, print, printJson, problemLines } from './output.ts'
+import { paint, wantsColour } from '../terminal.ts'
+import { changeJson, planLine, print, printJson, printProblems } from './output.ts'
 import { type CommonOptions, type Session, withSession } from './session.ts'
 
 /** ms that apply waits for what the kernel does not allow yet: duplicate address detection takes 1 to 2 s. */
@@ -42,7 +42,7 @@ async function passUntilDone({ kernel, settings, tables }: Session) {
       hint: { what: 'apply' },
       now: performance.now(),
     })
-    applied.push(...outcome.applied.filter(({ result }) => result.done && !result.already))
+    applied.push(...outcome.applied.filter(isDone))
     memory = outcome.memory
     const waiting = waitingFor(outcome)
     if (waiting === undefined || performance.now() > deadline) {
@@ -100,7 +100,5 @@ function report(
     print(`${planLine(change, name)}${styles.dim(`  # ${change.cause}`)}`)
   }
   print(good ? styles.green(`in sync after ${applied.length} changes`) : styles.red('not in sync'))
-  for (const line of found.flatMap((problem) => problemLines(problem, styles, widthOf(process.stdout)))) {
-    print(line)
-  }
+  printProblems(found, styles)
 }

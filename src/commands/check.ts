@@ -1,7 +1,7 @@
 import { exit } from '../exit.ts'
 import { linkNamer } from '../state/snapshot.ts'
-import { paint, wantsColour, widthOf } from '../terminal.ts'
-import { changeJson, planLine, print, printJson, problemLines } from './output.ts'
+import { paint, wantsColour } from '../terminal.ts'
+import { changeJson, planLine, print, printJson, printProblems } from './output.ts'
 import { assessSession, type CommonOptions, withSession } from './session.ts'
 
 /** Tells by its exit code whether all is as it should be, and why not where it is not. */
@@ -29,8 +29,6 @@ export const check = (options: CommonOptions): Promise<number> =>
         print(`  ${planLine(change, name)}`)
       }
     }
-    for (const line of problems.flatMap((problem) => problemLines(problem, styles, widthOf(process.stdout)))) {
-      print(line)
-    }
+    printProblems(problems, styles)
     return good ? exit.ok : exit.failed
   })

@@ -1,6 +1,7 @@
 import { cleanup as removeAll } from '../cleanup.ts'
 import { exit } from '../exit.ts'
 import { requireNetAdmin } from '../privilege.ts'
+import { isDone } from '../reconcile.ts'
 import { linkNamer } from '../state/snapshot.ts'
 import { changeJson, planLine, print, printJson } from './output.ts'
 import { type CommonOptions, withSession } from './session.ts'
@@ -15,7 +16,7 @@ export const cleanup = (options: CommonOptions): Promise<number> => {
     // A daemon puts everything back as fast as it goes: one round shows that, more would be a fight.
     const { snapshot, applied, left } = removeAll(kernel, settings, daemon ? 1 : rounds)
     const name = linkNamer(snapshot)
-    const removed = applied.filter(({ result }) => result.done && !result.already).map(({ change }) => change)
+    const removed = applied.filter(isDone).map(({ change }) => change)
     const refused = daemon ? [] : left
     if (options.json) {
       const json = (change: (typeof removed)[number]) => changeJson(change, name)

@@ -10,7 +10,7 @@ import type { Finding } from '../doctor/finding.ts'
 import { type Faultiness, observe } from '../doctor/observe.ts'
 import { ExitError, exit } from '../exit.ts'
 import { fold, paint, wantsColour, widthOf } from '../terminal.ts'
-import { print, printJson, problemLines } from './output.ts'
+import { print, printJson, printProblems } from './output.ts'
 import { type CommonOptions, withSession } from './session.ts'
 
 interface DoctorOptions extends CommonOptions {
@@ -65,9 +65,10 @@ function codeOf(findings: readonly Finding[]): number {
 function printFindings(findings: readonly Finding[], unseen: readonly string[]): void {
   const styles = paint(wantsColour(process.stdout))
   const width = widthOf(process.stdout)
-  for (const { what, cure, ...finding } of findings) {
-    for (const line of problemLines({ ...finding, problem: what, remedy: cure }, styles, width)) print(line)
-  }
+  printProblems(
+    findings.map(({ what, cure, ...finding }) => ({ ...finding, problem: what, remedy: cure })),
+    styles,
+  )
   if (findings.length === 0) {
     print(styles.green('nothing found that breaks the routing or fights it'))
   }

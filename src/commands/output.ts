@@ -1,5 +1,5 @@
 import { type Change, formatChange, takesAway } from '../state/change.ts'
-import { fold, type paint } from '../terminal.ts'
+import { fold, type paint, widthOf } from '../terminal.ts'
 
 /** Standard output, a line at a time. */
 export const print = (line = ''): void => {
@@ -42,6 +42,12 @@ export function problemLines(
     ...evidence.flatMap((line) => folded(units(line), width)),
     ...folded(['to mend it:', ...units(remedy)], width).map(dim),
   ]
+}
+
+/** On standard output, folded where that is a terminal. */
+export function printProblems(problems: readonly Trouble[], styles: ReturnType<typeof paint>): void {
+  const width = widthOf(process.stdout)
+  for (const line of problems.flatMap((problem) => problemLines(problem, styles, width))) print(line)
 }
 
 /** Behind `warning  `. */

@@ -4,8 +4,8 @@ import type { EniPlan } from '../policy/desired.ts'
 import { enumerate } from '../policy/enumerate.ts'
 import { formatPrefix } from '../state/prefix.ts'
 import { linkNamer } from '../state/snapshot.ts'
-import { columns, paint, wantsColour, widthOf } from '../terminal.ts'
-import { changeJson, print, printJson, problemLines } from './output.ts'
+import { columns, paint, wantsColour } from '../terminal.ts'
+import { changeJson, print, printJson, printProblems } from './output.ts'
 import { assessSession, type CommonOptions, type Session, withSession } from './session.ts'
 import { metadataHeader, metadataJson, metadataRows, metadataText } from './status-metadata.ts'
 
@@ -81,9 +81,7 @@ function printStatus({ daemon, silentDaemon, settings }: Session, assessment: As
   if (problems.length > 0 || pending.length > 0) {
     print()
   }
-  for (const line of problems.flatMap((problem) => problemLines(problem, styles, widthOf(process.stdout)))) {
-    print(line)
-  }
+  printProblems(problems, styles)
   if (pending.length > 0) {
     print(
       `see the pending changes with: eni-routed plan; make them with: ${daemon ? 'eni-routed apply' : 'systemctl start eni-routed'}`,

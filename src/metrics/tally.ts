@@ -1,5 +1,5 @@
 import type { Sighting } from '../kernel/port.ts'
-import type { Applied, PassOutcome } from '../reconcile.ts'
+import { type Applied, isDone, type PassOutcome } from '../reconcile.ts'
 import { actionOf } from '../state/change.ts'
 import { Counter } from './counter.ts'
 import type { Family } from './family.ts'
@@ -140,8 +140,6 @@ export class Tally {
     this.#changedSince = false
   }
 }
-
-const isDone = ({ result }: Applied): boolean => result.done && !result.already
 
 /** `at` in ms. */
 const moment = (name: string, help: string, at: number | undefined): Family => ({
