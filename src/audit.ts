@@ -1,9 +1,10 @@
+import { type Applied, isDone, isUnknown } from './applied.ts'
 import type { Log } from './log.ts'
 import { type Desired, nothingDesired } from './policy/desired.ts'
 import type { Problem } from './policy/health.ts'
 import { between } from './policy/kept.ts'
 import type { Knowledge } from './policy/knowledge.ts'
-import { type Applied, isDone, type PassOutcome } from './reconcile.ts'
+import type { PassOutcome } from './reconcile.ts'
 import { type ChangeRecord, recorder } from './record.ts'
 import { opposite, standing } from './standing.ts'
 import { type Change, changeKey, objectKey, takesAway } from './state/change.ts'
@@ -48,12 +49,13 @@ export class Audit {
   pass(outcome: PassOutcome, circumstances: Circumstances): void {
     const { pass, hint, durationUs, now, knowledge } = circumstances
     const taken = outcome.applied.filter(isDone)
-    if (taken.length > 0 || outcome.refused.length > 0) {
+    const told = outcome.applied.filter(isTold)
+    if (told.length > 0 || outcome.refused.length > 0) {
       const describe = recorder(outcome.snapshot, [this.#settled.desired, outcome.desired], knowledge)
-      for (const { change, repair } of taken) {
+      for (const entry of told) {
+        const { change, repair } = entry
         const cause = repair ? `restored (${hint}): ${change.cause}` : change.cause
-        const known = { cause, trigger: hint, ...(repair && { repair }), pass, result: 'done', durationUs }
-        this.#tell({ event: 'change', ...describe(change), ...known })
+        this.#tell(entry, cause, describe, { trigger: hint, ...(repair && { repair }), pass, durationUs })
         ;(takesAway(change) ? this.#removed : this.#made)?.add(objectKey(change))
       }
       this.#tellRefusals(outcome.refused, describe, { pass, trigger: hint }, now)
@@ -79,8 +81,8 @@ export class Audit {
     { cause, knowledge }: { cause: string; knowledge: Knowledge },
   ): void {
     const describe = recorder(snapshot, [this.#settled.desired], knowledge)
-    for (const { change } of applied.filter(isDone)) {
-      this.#tell({ event: 'change', ...describe(change), cause, result: 'done' })
+    for (const entry of applied.filter(isTold)) {
+      this.#tell(entry, cause, describe)
     }
     this.#log.info({ event: 'removed', changes: applied.length, left: left.length }, 'the routing was taken away')
   }
@@ -102,8 +104,17 @@ export class Audit {
     this.#problems = present
   }
 
-  #tell(record: ChangeRecord & Record<string, unknown>): void {
-    this.#log.info(record, record.command)
+  #tell(entry: Applied, cause: string, describe: Describe, more: object = {}): void {
+    const record = describe(entry.change)
+    const why = `${cause}${answerWord(entry)}`
+    if (isUnknown(entry)) {
+      this.#log.warn(
+        { event: 'change', ...record, cause: why, ...more, result: 'unknown' },
+        `unknown: ${record.command}`,
+      )
+    } else {
+      this.#log.info({ event: 'change', ...record, cause: why, ...more, result: 'done' }, record.command)
+    }
   }
 
   /** What an earlier process left standing is told once, an ENI at a time: the journal has no record of its making here. */
@@ -174,6 +185,14 @@ export class Audit {
       }
     }
   }
+}
+
+const isTold = (entry: Applied): boolean => isDone(entry) || isUnknown(entry)
+
+/** Said where the kernel's answer was lost, and the change is known, or is not, from what was seen afterwards. */
+function answerWord(entry: Applied): string {
+  if (isUnknown(entry)) return "; the kernel's answer was lost, and no look could tell whether it is done"
+  return entry.result.done && entry.result.unacknowledged ? "; the kernel's answer was lost, and it was found done" : ''
 }
 
 /** Differs where something came or went that no change of ours tells of. */

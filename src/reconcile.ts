@@ -1,3 +1,4 @@
+import { type Applied, confirmed, isDone } from './applied.ts'
 import type { Contention } from './contention.ts'
 import type { ChangeResult } from './kernel/port.ts'
 import { type Look, type LookInput, look } from './look.ts'
@@ -14,17 +15,6 @@ export interface Memory {
 }
 
 export const noMemory: Memory = { tables: new Map(), stood: nothingStood }
-
-/** A change that was sent to the kernel, and what became of it. */
-export interface Applied {
-  readonly change: Change
-  readonly result: ChangeResult
-  /** The object stood before: this was a repair. */
-  readonly repair: boolean
-}
-
-/** The kernel was changed by it: what was there already, or refused, was not. */
-export const isDone = ({ result }: Applied): boolean => result.done && !result.already
 
 /** What one pass found and did; `pending` is what it left. */
 export interface PassOutcome extends Look {
@@ -66,11 +56,12 @@ export function reconcile(input: PassInput): PassOutcome {
     if (due.length === 0 || refused.length === due.length || round === rounds) {
       return { ...conclude(seen, applied, input), refused, withheld, verified: seen.pending.length === 0 }
     }
-    const made = make(due, input)
+    const sent = make(due, input)
+    const next = lookAgain(sent, seen, input)
+    const made = next ? confirmed(sent, next.snapshot) : sent
     applied.push(...made)
     failures = new Map(made.filter(({ result }) => !result.done).map((entry) => [changeKey(entry.change), entry]))
     noteRepairs(made, seen, input)
-    const next = lookAgain(made, seen, input)
     if (!next) {
       return { ...conclude(seen, applied, input), refused: [], withheld: [], verified: false }
     }
@@ -92,8 +83,8 @@ function make(due: readonly Change[], { kernel, memory }: PassInput): Applied[] 
  * itself does touches nothing of main, so the look that verifies can use what the first one read of it; but what the
  * kernel would not let go may lie where only a thorough look finds it again.
  */
-function lookAgain(made: readonly Applied[], { desired }: Look, input: PassInput): Look | undefined {
-  const thorough = made.some(({ change, result }) => takesAway(change) && !result.done)
+function lookAgain(sent: readonly Applied[], { desired }: Look, input: PassInput): Look | undefined {
+  const thorough = sent.some(({ change, result }) => takesAway(change) && !result.done)
   try {
     return look({ ...input, tables: desired.tables, thorough })
   } catch {

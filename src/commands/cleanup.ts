@@ -1,7 +1,7 @@
+import { isDone } from '../applied.ts'
 import { cleanup as removeAll } from '../cleanup.ts'
 import { exit } from '../exit.ts'
 import { requireNetAdmin } from '../privilege.ts'
-import { isDone } from '../reconcile.ts'
 import { linkNamer } from '../state/snapshot.ts'
 import { changeJson, planLine, print, printJson } from './output.ts'
 import { type CommonOptions, withSession } from './session.ts'

@@ -25,6 +25,7 @@ import { Nftables } from './nftables.ts'
 import { Picture } from './picture.ts'
 import { type Contents, contentsOf, differences } from './picture-contents.ts'
 import type { ChangeResult, Hint, InterestOf, Kernel, Relevance } from './port.ts'
+import { resultOf } from './result.ts'
 import { retained } from './retained.ts'
 
 const refusals = ['unreachable', 'blackhole', 'prohibit'] as const
@@ -303,20 +304,4 @@ function requestOf(change: Change): Request | undefined {
     case 'route':
       return { add: addRoute, replace: replaceRoute, delete: deleteRoute }[change.op](change.route)
   }
-}
-
-/** Errors that say that the kernel is in the wanted state already. */
-const already: Readonly<Record<string, readonly string[]>> = {
-  add: ['EEXIST'],
-  delete: ['ESRCH', 'ENOENT', 'ENODEV', 'EADDRNOTAVAIL'],
-  reset: ['ENODEV'],
-}
-
-function resultOf(change: Change, error: NetlinkError | undefined): ChangeResult {
-  if (!error) {
-    return { done: true, already: false }
-  }
-  return already[change.op]?.includes(error.code)
-    ? { done: true, already: true }
-    : { done: false, code: error.code, message: error.kernelText ?? '' }
 }

@@ -14,9 +14,13 @@ export type InterestOf = (links: readonly Link[], rules: readonly Rule[]) => Int
 
 /** What became of one change. */
 export type ChangeResult =
-  /** `already`: the kernel was in that state (EEXIST on add, ESRCH or ENOENT on delete). */
-  | { readonly done: true; readonly already: boolean }
-  | { readonly done: false; readonly code: string; readonly message: string }
+  /**
+   * `already`: the kernel was in that state (EEXIST on add, ESRCH or ENOENT on delete). `unacknowledged`: its answer was lost,
+   * and what was seen afterwards tells.
+   */
+  | { readonly done: true; readonly already: boolean; readonly unacknowledged?: true }
+  /** `unanswered`: the answer was lost, and it may be done all the same. */
+  | { readonly done: false; readonly code: string; readonly message: string; readonly unanswered?: true }
 
 /** What an event was about, in words few enough to count by. */
 export type Sighting = `${EventSketch['kind']} ${'changed' | 'deleted'}` | 'nftables changed' | 'events lost'

@@ -1,5 +1,6 @@
+import { type Applied, isDone } from '../applied.ts'
 import type { Sighting } from '../kernel/port.ts'
-import { type Applied, isDone, type PassOutcome } from '../reconcile.ts'
+import type { PassOutcome } from '../reconcile.ts'
 import { actionOf } from '../state/change.ts'
 import { Counter } from './counter.ts'
 import type { Family } from './family.ts'

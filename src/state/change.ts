@@ -45,7 +45,7 @@ export function objectKey(change: Change): string {
     case 'link':
       return groupKey(change.link.index, change.group)
     case 'up':
-      return `link ${change.link.index} up`
+      return linkUpKey(change.link.index)
     case 'address':
       return addressKey(change.address)
     case 'src_valid_mark':
@@ -54,6 +54,8 @@ export function objectKey(change: Change): string {
       return markTableKey(change.table)
   }
 }
+
+export const linkUpKey = (linkIndex: number): string => `link ${linkIndex} up`
 
 export const srcValidMarkKey = (linkIndex: number, value: number): string => `link ${linkIndex} src_valid_mark ${value}`
 

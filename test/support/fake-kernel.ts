@@ -17,6 +17,8 @@ const refusals: readonly string[] = ['unreachable', 'blackhole', 'prohibit']
 export class FakeKernel implements Kernel {
   /** errno's name with which a change is refused. */
   refuses: (change: Change) => string | undefined = () => undefined
+  /** Changes of which the answer is lost, done or not. */
+  mute: (change: Change) => boolean = () => false
   /** Runs after every batch: somebody who undoes what was done. */
   afterApply: () => void = () => {}
   /** Thrown whenever the kernel is read, while it is set. */
@@ -81,11 +83,11 @@ export class FakeKernel implements Kernel {
   #applyOne(change: Change): ChangeResult {
     const code = this.refuses(change)
     if (code) {
-      return { done: false, code, message: '' }
+      return { done: false, code, message: '', ...(this.mute(change) && { unanswered: true }) }
     }
     const { snapshot: next, result } = applyChange(this.#state, change)
     this.#state = next
-    return result
+    return this.mute(change) ? { done: false, code: 'ENOBUFS', message: '', unanswered: true } : result
   }
 
   ask(question: Question): Answer {

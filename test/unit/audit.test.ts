@@ -68,6 +68,39 @@ describe('a pass', () => {
     expect(entries[9]).toMatchObject({ action: 'add', object: 'rule', address: '172.31.0.218', table: 20_001 })
   })
 
+  test('tells as done what was found done after the answer of the kernel was lost, and nothing else', () => {
+    const { kernel, pass, entries, messages } = audited()
+    kernel.mute = (change) => change.kind === 'rule'
+    kernel.refuses = (change) => (isRuleOf('eth1')(change) ? 'EINVAL' : undefined)
+    pass()
+    expect(messages('change')).toHaveLength(11)
+    const causes = entries.flatMap(({ event, object, cause }) =>
+      event === 'change' && object === 'rule' ? [cause] : [],
+    )
+    expect(causes).toHaveLength(5)
+    expect(causes.every((cause) => /; the kernel's answer was lost, and it was found done$/.test(String(cause)))).toBe(
+      true,
+    )
+    expect(messages('pass')).toEqual(['11 changes in 1.5 ms, more is pending'])
+  })
+
+  test('tells as unknown of what the answer was lost, where the kernel can not be read afterwards', () => {
+    const { kernel, pass, entries, messages } = audited()
+    kernel.mute = isRuleOf('eth1')
+    kernel.afterApply = () => {
+      kernel.failure = new Error('reading links: EINTR')
+    }
+    pass()
+    expect(messages('change').at(-1)).toBe(
+      'unknown: ip rule add priority 20002 from all oif eth1 lookup 20001 protocol 213',
+    )
+    expect(entries.filter(({ event }) => event === 'change').at(-1)).toMatchObject({
+      level: 40,
+      result: 'unknown',
+      cause: "sockets bound to eth1; the kernel's answer was lost, and no look could tell whether it is done",
+    })
+  })
+
   test('is no record where nothing changed', () => {
     const { pass, entries } = audited()
     pass()

@@ -60,6 +60,36 @@ describe('reconcile', () => {
     expect(kernel.batches).toHaveLength(1)
   })
 
+  test('what the next look finds done is done, though the answer of the kernel was lost', () => {
+    const kernel = new FakeKernel(host)
+    const contention = new Contention()
+    kernel.mute = () => true
+    let { memory, applied, refused } = pass(kernel, { contention })
+    const lost = { done: true, already: false, unacknowledged: true }
+    expect(applied.map(({ result }) => result)).toEqual(Array(12).fill(lost))
+    expect(refused).toEqual([])
+    for (let i = 0; i < 6; i++) {
+      kernel.take('rule priority 20002 from all oif eth1')
+      memory = pass(kernel, { memory, contention, now: i }).memory
+    }
+    expect(contention.contested(6), 'repairs count as well').toHaveLength(1)
+    kernel.detach('eth1')
+    const after = pass(kernel, { memory, contention, now: 7 })
+    expect(after.applied.length).toBeGreaterThan(0)
+    expect(after.applied.every(({ result }) => result.done && result.unacknowledged)).toBe(true)
+  })
+
+  test('of what a torn look lacks it is not known whether it is done', () => {
+    const kernel = new FakeKernel(host)
+    const rule = 'rule priority 20002 from all oif eth1 lookup 20001 protocol 213'
+    kernel.mute = () => kernel.batches.length === 1
+    kernel.tears = [rule]
+    const { applied } = pass(kernel)
+    const unknown = applied.filter(({ result }) => !result.done)
+    expect(unknown.map(({ change }) => change)).toMatchObject([{ kind: 'rule', rule: { oif: 'eth1' } }])
+    expect(unknown[0]?.result).toMatchObject({ unanswered: true })
+  })
+
   test('a second look mends what one change could not: a key with several foreign routes', () => {
     const kernel = new FakeKernel(host)
     pass(kernel)
@@ -187,6 +217,16 @@ describe('cleanup', () => {
     pass(kernel)
     expect(cleanup(kernel, settings(), 10)).toMatchObject({ left: [] })
     expect(kernel.state).toEqual(before)
+  })
+
+  test('tells what went though the answer of the kernel was lost', () => {
+    const kernel = new FakeKernel(host)
+    pass(kernel)
+    kernel.mute = () => true
+    const { applied, left } = cleanup(kernel, settings(), 10)
+    expect(left).toEqual([])
+    expect(applied).toHaveLength(12)
+    expect(applied.every(({ result }) => result.done && result.unacknowledged)).toBe(true)
   })
 
   test('tells what is left where somebody puts it back', () => {
