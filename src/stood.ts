@@ -1,7 +1,7 @@
 import type { Look } from './look.ts'
+import type { WantedRule } from './policy/holding.ts'
 import { KeptKeys } from './policy/kept.ts'
 import type { WantedRoute } from './policy/routes.ts'
-import type { WantedRule } from './policy/rules.ts'
 import { addressKey } from './state/address.ts'
 import { type Change, groupKey, objectKey } from './state/change.ts'
 import { markTableKey } from './state/marking.ts'

@@ -13,6 +13,9 @@ export type Answer =
 /** `unreachable`: nobody listens there, as on every host that is not on EC2; `timeout`: no whole answer came in time. */
 export type Failure = 'unreachable' | 'timeout' | 'status' | 'malformed'
 
+/** How a question to the service failed. */
+export type MetadataFailure = Failure | 'refused'
+
 export interface MetadataClient {
   /** Asks for one document by its path under /latest/meta-data/. `deadline`: ms that a request may take in all, 1 s by default. */
   get(path: string, deadline?: number): Promise<Answer>

@@ -9,6 +9,7 @@ import type { Settings } from '../policy/settings.ts'
 import type { Link } from '../state/link.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import { Adoption } from './adoption.ts'
+import type { MetadataFailure } from './client.ts'
 import type { MetadataSource } from './source.ts'
 import { bareOf, watchedLinks } from './watched.ts'
 
@@ -18,9 +19,6 @@ export interface InformantOptions {
   /** Is told how a question to the service failed, for the metrics. */
   readonly onFailure: (reason: MetadataFailure) => void
 }
-
-/** How a question failed: see `Failure` of client.ts; `refused` is 403. */
-export type MetadataFailure = 'timeout' | 'unreachable' | 'refused' | 'malformed' | 'status'
 
 /**
  * What the daemon knows from the metadata service, and the beginning and end of asking for it. HTTP and the schemas are

@@ -1,5 +1,5 @@
 import type { Trouble } from '../policy/knowledge.ts'
-import type { Failure, MetadataClient } from './client.ts'
+import type { MetadataClient, MetadataFailure } from './client.ts'
 import {
   folderDocument,
   type Leaf,
@@ -29,7 +29,7 @@ export interface ReaderOptions {
   /** ms that an answer is waited for. */
   readonly deadline: () => number
   readonly onAnswer: () => void
-  readonly onFailure: (reason: Failure | 'refused') => void
+  readonly onFailure: (reason: MetadataFailure) => void
   /** A document is malformed that was not before. */
   readonly onMalformed: (path: string) => void
 }

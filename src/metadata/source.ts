@@ -1,7 +1,7 @@
 import type { Log } from '../log.ts'
 import { type EniFacts, type Knowledge, numbersOf } from '../policy/knowledge.ts'
 import { formatPrefix } from '../state/prefix.ts'
-import type { Failure, MetadataClient } from './client.ts'
+import type { MetadataClient, MetadataFailure } from './client.ts'
 import type { Leaf, LeafValue } from './documents.ts'
 import { type Facts, learn, vanish } from './facts.ts'
 import { Broken, Reader } from './reader.ts'
@@ -22,7 +22,7 @@ export interface SourceOptions {
   /** What was learned before from another endpoint. */
   readonly known?: Pick<Knowledge, 'enis' | 'primaryMac'>
   /** Is told how a question failed. */
-  readonly onFailure?: (reason: Failure | 'refused') => void
+  readonly onFailure?: (reason: MetadataFailure) => void
   /** Is called when everything that was due has been asked, or could not be. */
   readonly onWalked?: () => void
   /** A number from 0 to 1. */

@@ -3,18 +3,11 @@ import { formatPrefix, type Prefix, prefixKey } from '../state/prefix.ts'
 import { table } from '../state/route.ts'
 import type { Rule } from '../state/rule.ts'
 import type { Block } from './cover.ts'
+import type { Holding, WantedRule } from './holding.ts'
 import { bucketAt, digitBits, endAt, eniAt, sectionAt } from './index-numbers.ts'
 import { defaultLength } from './routes.ts'
-import type { Holding, WantedRule } from './rules.ts'
 import type { Numbers } from './settings.ts'
-
-/** A block of addresses, and where the search ends for them. */
-export interface Item {
-  readonly block: Block
-  readonly link: string
-  /** Priority of the ENI's first rule. */
-  readonly entry: number
-}
+import type { Item } from './terrain.ts'
 
 /** Rules that are kept for the next time. */
 const kept = 20_000

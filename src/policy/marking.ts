@@ -6,10 +6,10 @@ import { formatRule, type Rule } from '../state/rule.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import type { Eni } from './enis.ts'
 import { enumerate } from './enumerate.ts'
+import type { WantedRule } from './holding.ts'
 import { type EniMarks, markTable } from './mark-table.ts'
 import { isOurRule } from './ownership.ts'
 import { defaultLength } from './routes.ts'
-import type { WantedRule } from './rules.ts'
 import { priorities, type Settings } from './settings.ts'
 
 /** What keeps forwarded connections on the ENI that they came in by. */

@@ -2,12 +2,12 @@ import { placeIn } from '../state/halving.ts'
 import type { Family } from '../state/ip.ts'
 import type { Prefix } from '../state/prefix.ts'
 import type { Block } from './cover.ts'
+import type { Holding, WantedRule } from './holding.ts'
 import { barrierAt, digitBits, eniAt, eniSlotsOf } from './index-numbers.ts'
-import { IndexRules, type Item, prefixOf } from './index-rules.ts'
+import { IndexRules, prefixOf } from './index-rules.ts'
 import { Kept } from './kept.ts'
-import type { Holding, WantedRule } from './rules.ts'
 import type { Numbers } from './settings.ts'
-import { Terrain } from './terrain.ts'
+import { type Item, Terrain } from './terrain.ts'
 
 /** Addresses that are asked one after the other. More make a section, which parts them by the digit in which they differ. */
 const bucketSize = 16

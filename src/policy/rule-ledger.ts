@@ -1,6 +1,6 @@
 import { type Rule, ruleKey } from '../state/rule.ts'
+import type { WantedRule } from './holding.ts'
 import { between } from './kept.ts'
-import type { WantedRule } from './rules.ts'
 
 /** What is wanted and what was seen under one key. */
 interface Entry {

@@ -1,26 +1,11 @@
 import { type Family, families } from '../state/ip.ts'
 import { formatPrefix, type Prefix, prefixKey } from '../state/prefix.ts'
 import { table } from '../state/route.ts'
-import type { Rule } from '../state/rule.ts'
+import type { Holding, WantedRule } from './holding.ts'
 import { Kept, KeptList } from './kept.ts'
 import { defaultLength } from './routes.ts'
 import { indexedRules } from './rule-index.ts'
 import { type Numbers, priorities } from './settings.ts'
-
-/** A rule that should be there, and why, for people. */
-export interface WantedRule {
-  readonly rule: Rule
-  readonly why: string
-}
-
-/** What one ENI has in one family, as far as rules need it. */
-export interface Holding {
-  readonly family: Family
-  readonly link: string
-  readonly table: number
-  /** Addresses, and prefixes that the VPC delegates to the ENI. */
-  readonly sources: readonly Prefix[]
-}
 
 /**
  * Sources of a family up to which each has rules of its own, as people expect them. A rule costs a packet about 16 ns:

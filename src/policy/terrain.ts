@@ -1,8 +1,15 @@
 import { placeIn } from '../state/halving.ts'
 import type { Prefix } from '../state/prefix.ts'
 import { ascending, type Block, blockOf, cover, holds, joined } from './cover.ts'
-import type { Item } from './index-rules.ts'
 import { between } from './kept.ts'
+
+/** A block of addresses, and where the search ends for them. */
+export interface Item {
+  readonly block: Block
+  readonly link: string
+  /** Priority of the ENI's first rule. */
+  readonly entry: number
+}
 
 /** The sources that end at one entry, of one ENI. */
 export interface Claim {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { WantedRule } from '../../../src/policy/holding.ts'
 import { RuleLedger } from '../../../src/policy/rule-ledger.ts'
-import type { WantedRule } from '../../../src/policy/rules.ts'
 import { type Rule, ruleKey } from '../../../src/state/rule.ts'
 import { parseRule } from '../../support/snapshot-parse.ts'
 
