@@ -10,10 +10,10 @@ import type { EniFacts } from './knowledge.ts'
 export const delegatedPrefixes = (
   facts: EniFacts | undefined,
   { family }: Pick<EniFamily, 'family'>,
-  siblings: readonly EniFamily[],
+  siblings: () => readonly EniFamily[],
 ): Prefix[] =>
   (facts?.delegated ?? []).filter(
     (prefix) =>
       familyOf(prefix.address) === family &&
-      !siblings.some(({ addresses }) => addresses.some(({ address }) => contains(prefix, address))),
+      !siblings().some(({ addresses }) => addresses.some(({ address }) => contains(prefix, address))),
   )

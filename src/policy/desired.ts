@@ -1,7 +1,7 @@
 import type { Address } from '../state/address.ts'
 import { type Family, families, familyOf } from '../state/ip.ts'
 import { hostPrefix, type Prefix } from '../state/prefix.ts'
-import { type Route, table } from '../state/route.ts'
+import { table } from '../state/route.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import { type Addressing, noAddressing, wantedAddressing } from './addressing.ts'
 import { delegatedPrefixes } from './delegated.ts'
@@ -9,6 +9,7 @@ import { type Eni, type PassedOver, selectEnis } from './enis.ts'
 import { chooseGateway, type EniFamily, type Gateway } from './gateway.ts'
 import type { Holding, WantedRule } from './holding.ts'
 import { Kept, KeptList } from './kept.ts'
+import { type MainRoutes, sortMain } from './main-routes.ts'
 import { desiredMarking, type Marking, noMarking } from './marking.ts'
 import { eniFamily } from './onlink.ts'
 import { isOurRoute } from './ownership.ts'
@@ -107,10 +108,7 @@ function decide(snapshot: Snapshot, given: Settings, remembered: Tables): Desire
     eni,
     families: families.map((family) => eniFamily(snapshot, eni, family, settings)),
   }))
-  const mainRoutes = mainRoutesOf.of('', [snapshot.routes], () =>
-    snapshot.routes.filter((route) => route.table === table.main),
-  )
-  const world = { snapshot, settings, parts, mainRoutes }
+  const world = { snapshot, settings, families: familyWorlds(snapshot, parts) }
   const transit = transitEnis(snapshot.links, snapshot.rules, enis, settings)
   const plans = parts.map((part) => {
     const { index } = part.eni.link
@@ -145,7 +143,6 @@ function decide(snapshot: Snapshot, given: Settings, remembered: Tables): Desire
 }
 
 // Lists that have not changed are those that they were: who compares them is done at once.
-const mainRoutesOf = new Kept<readonly Route[]>()
 const routesOf = new Kept<readonly WantedRoute[]>()
 const rulesOf = new Kept<readonly WantedRule[]>()
 const groups = new Kept<ReadonlyMap<number, number>>()
@@ -167,8 +164,31 @@ interface EniWants {
 interface World {
   readonly snapshot: Snapshot
   readonly settings: Settings
-  readonly parts: readonly EniParts[]
-  readonly mainRoutes: readonly Route[]
+  readonly families: Readonly<Record<Family, FamilyWorld>>
+}
+
+interface FamilyWorld {
+  readonly main: MainRoutes
+  readonly parts: readonly EniFamily[]
+  /** Of each ENI the link and its subnets: what the others need to know of it. The very list as long as it says the same. */
+  readonly neighbourhood: readonly unknown[]
+}
+
+const mainRoutes = new Kept<MainRoutes>()
+const neighbourhoods = new Kept<readonly unknown[]>()
+
+function familyWorlds({ routes }: Snapshot, enis: readonly EniParts[]): World['families'] {
+  const inMain = () => routes.filter((route) => route.table === table.main)
+  const worldOf = (family: Family): FamilyWorld => {
+    const parts = enis.flatMap((eni) => eni.families.filter((part) => part.family === family))
+    const neighbourhood = parts.flatMap(({ index, subnets }) => [index, subnets])
+    return {
+      main: mainRoutes.of(String(family), [routes], () => sortMain(family, inMain())),
+      parts,
+      neighbourhood: neighbourhoods.of(String(family), neighbourhood, () => neighbourhood),
+    }
+  }
+  return { 4: worldOf(4), 6: worldOf(6) }
 }
 
 interface EniParts {
@@ -199,11 +219,9 @@ const hosts = new KeptList<Address, Prefix>()
 const routes = new Kept<{ readonly gateway: Gateway | undefined; readonly wanted: readonly WantedRoute[] }>()
 
 function planFamily(world: World, eni: Eni, part: EniFamily, number: number) {
-  const { settings, parts } = world
+  const { settings } = world
   const key = `${part.family} ${eni.link.name}`
-  const siblings = parts
-    .filter((other) => other.eni !== eni)
-    .flatMap((other) => other.families.filter(({ family }) => family === part.family))
+  const siblings = () => world.families[part.family].parts.filter((other) => other !== part)
   const addresses = texts.of(key, part.addresses, ({ address }) => address)
   const delegated = delegatedPrefixes(settings.knowledge.enis.get(eni.link.mac), part, siblings)
   const { gateway, wanted } = routesFor(world, eni, part, siblings, number)
@@ -221,20 +239,21 @@ function planFamily(world: World, eni: Eni, part: EniFamily, number: number) {
 
 /** Of the other ENIs only links and subnets matter: their addresses come and go without a change here. */
 function routesFor(
-  { snapshot, settings, mainRoutes }: World,
+  { snapshot, settings, families }: World,
   eni: Eni,
   part: EniFamily,
-  siblings: readonly EniFamily[],
+  siblings: () => readonly EniFamily[],
   number: number,
 ) {
-  const neighbourhood = siblings.flatMap(({ index, subnets }) => [index, subnets])
-  const own = [part.subnets, ...part.vpcSubnets, ...addressesOfRoutes(part, mainRoutes)]
-  const from = [settings, eni, number, snapshot.routes, ...own, ...neighbourhood]
+  const { main, neighbourhood } = families[part.family]
+  const own = [part.subnets, ...part.vpcSubnets, ...addressesOfRoutes(part, main)]
+  const from = [settings, eni, number, snapshot.routes, neighbourhood, ...own]
   return routes.of(`${part.family} ${eni.link.index}`, from, () => {
-    const present = snapshot.routes.filter((route) => route.table === number && isOurRoute(settings, route))
-    const gateway = chooseGateway(part, siblings, mainRoutes, present)
+    const others = siblings()
+    const present = () => snapshot.routes.filter((route) => route.table === number && isOurRoute(settings, route))
+    const gateway = chooseGateway(part, others, main, present)
     const target = { table: number, protocol: settings.numbers.protocol, honour: settings.honour }
     // The kernel refuses routes through a link that is down; the rules can wait for it.
-    return { gateway, wanted: eni.link.up ? wantedRoutes(part, siblings, gateway, mainRoutes, target) : [] }
+    return { gateway, wanted: eni.link.up ? wantedRoutes(part, others, gateway, main, target) : [] }
   })
 }

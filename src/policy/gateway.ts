@@ -2,6 +2,7 @@ import type { Address } from '../state/address.ts'
 import { type Family, familyOf } from '../state/ip.ts'
 import { addressAt, contains, type Prefix, parsePrefix, prefixKey } from '../state/prefix.ts'
 import { type Nexthop, type Route, type RouteMetric, table } from '../state/route.ts'
+import { isPlain, type MainRoutes } from './main-routes.ts'
 
 /** The VPC router's IPv6 address on every subnet of EC2 (VPC user guide, "Configure route tables"). */
 export const vpcRouterIpv6 = 'fe80:ec2::1'
@@ -37,25 +38,20 @@ export interface Gateway {
 export function chooseGateway(
   eni: EniFamily,
   siblings: readonly EniFamily[],
-  mainRoutes: readonly Route[],
-  tableRoutes: readonly Route[],
+  main: MainRoutes,
+  tableRoutes: () => readonly Route[],
 ): Gateway | undefined {
-  return (
-    learned(eni, mainRoutes) ??
-    learnedBySibling(eni, siblings, mainRoutes) ??
-    kept(eni, tableRoutes) ??
-    conventional(eni)
-  )
+  return learned(eni, main) ?? learnedBySibling(eni, siblings, main) ?? kept(eni, tableRoutes()) ?? conventional(eni)
 }
 
-function learned(eni: EniFamily, routes: readonly Route[]): Gateway | undefined {
-  const best = defaultThrough(eni.index, eni.family, routes)
+function learned(eni: EniFamily, { defaults }: MainRoutes): Gateway | undefined {
+  const best = bestThrough(eni.index, defaults.get(eni.index))
   return best && asGateway(best, "main's default")
 }
 
-function learnedBySibling(eni: EniFamily, siblings: readonly EniFamily[], routes: readonly Route[]) {
+function learnedBySibling(eni: EniFamily, siblings: readonly EniFamily[], { defaults }: MainRoutes) {
   for (const sibling of siblings) {
-    const best = defaultThrough(sibling.index, eni.family, routes)
+    const best = bestThrough(sibling.index, defaults.get(sibling.index))
     if (best?.hop.gateway && serves(best.hop.gateway, eni, sibling)) {
       return asGateway(best, "main's default through another ENI of the subnet")
     }
@@ -70,7 +66,8 @@ const serves = (gateway: string, eni: EniFamily, sibling: EniFamily): boolean =>
     : eni.subnets.some((subnet) => contains(subnet, gateway))
 
 function kept(eni: EniFamily, tableRoutes: readonly Route[]): Gateway | undefined {
-  const present = defaultThrough(eni.index, eni.family, tableRoutes)
+  const isDefault = (route: Route) => route.family === eni.family && route.destination.length === 0 && isPlain(route)
+  const present = bestThrough(eni.index, tableRoutes.filter(isDefault))
   return present && asGateway(present, 'kept: no router is announced at present')
 }
 
@@ -91,17 +88,11 @@ interface Found {
   readonly route: Route
 }
 
-function defaultThrough(index: number, family: Family, routes: readonly Route[]): Found | undefined {
+function bestThrough(index: number, defaults: readonly Route[] = []): Found | undefined {
   let best: Found | undefined
-  for (const route of routes) {
+  for (const route of defaults) {
     const hop = route.nexthops.find((candidate) => candidate.oif === index)
-    const eligible =
-      route.family === family &&
-      route.type === 'unicast' &&
-      route.tos === 0 &&
-      route.destination.length === 0 &&
-      !route.source
-    if (hop && eligible && (!best || route.metric < best.route.metric)) {
+    if (hop && (!best || route.metric < best.route.metric)) {
       best = { hop, route }
     }
   }

@@ -5,7 +5,7 @@ import type { Rule } from '../state/rule.ts'
 import type { Block } from './cover.ts'
 import type { Holding, WantedRule } from './holding.ts'
 import { bucketAt, digitBits, endAt, eniAt, sectionAt } from './index-numbers.ts'
-import { defaultLength } from './routes.ts'
+import { defaultLength } from './main-routes.ts'
 import type { Numbers } from './settings.ts'
 import type { Item } from './terrain.ts'
 

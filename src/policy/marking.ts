@@ -7,9 +7,9 @@ import type { Snapshot } from '../state/snapshot.ts'
 import type { Eni } from './enis.ts'
 import { enumerate } from './enumerate.ts'
 import type { WantedRule } from './holding.ts'
+import { defaultLength } from './main-routes.ts'
 import { type EniMarks, markTable } from './mark-table.ts'
 import { isOurRule } from './ownership.ts'
-import { defaultLength } from './routes.ts'
 import { priorities, type Settings } from './settings.ts'
 
 /** What keeps forwarded connections on the ENI that they came in by. */

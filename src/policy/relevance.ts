@@ -1,6 +1,6 @@
 import { table } from '../state/route.ts'
+import { defaultLength } from './main-routes.ts'
 import { everyNumbers } from './ownership.ts'
-import { defaultLength } from './routes.ts'
 import { inPriorityBand, inTableBand, type Settings } from './settings.ts'
 import type { Tables } from './tables.ts'
 

@@ -1,9 +1,10 @@
 import { scope } from '../state/address.ts'
 import { addressBits, type Family, familyOf } from '../state/ip.ts'
 import { contains, hostPrefix, type Prefix, parsePrefix, prefixKey } from '../state/prefix.ts'
-import { type Nexthop, type Route, table } from '../state/route.ts'
+import type { Nexthop, Route } from '../state/route.ts'
 import { type EniFamily, type Gateway, isLinkLocal } from './gateway.ts'
 import { Kept } from './kept.ts'
+import type { MainRoutes } from './main-routes.ts'
 import { sourceOf } from './onlink.ts'
 
 /** A route that should be there, and why, for people. */
@@ -11,12 +12,6 @@ export interface WantedRoute {
   readonly route: Route
   readonly why: string
 }
-
-/**
- * Routes of main as short as this, or shorter, count as a default and are not followed for an ENI's addresses: OpenVPN
- * splits IPv4's default in two (/1), others IPv6's global space in parts (2000::/3).
- */
-export const defaultLength = { 4: 1, 6: 4 } as const
 
 /** IPv6 routes without a metric get this one (linux/ipv6_route.h, IP6_RT_PRIO_USER). */
 const ipv6Metric = 1024
@@ -34,7 +29,7 @@ export function wantedRoutes(
   eni: EniFamily,
   siblings: readonly EniFamily[],
   gateway: Gateway | undefined,
-  mainRoutes: readonly Route[],
+  main: MainRoutes,
   target: TableContents,
 ): WantedRoute[] {
   const wanted = new Map<string, WantedRoute>()
@@ -55,14 +50,14 @@ export function wantedRoutes(
       put(hostPrefix(gateway), { onlink: false }, 'the router, outside every subnet of the ENI')
     }
   }
-  for (const followed of followedRoutes(eni, siblings, mainRoutes)) {
+  for (const followed of followedRoutes(eni, siblings, main)) {
     putRouter(followed.hop)
     put(followed.route.destination, followed.hop, followed.why, {
       metrics: followed.route.metrics,
       ...ipv4Source(eni, ownAddress(eni, followed.route.prefsrc)),
     })
   }
-  for (const { route: honoured, hop } of honouredRoutes(eni, siblings, mainRoutes, target.honour)) {
+  for (const { route: honoured, hop } of honouredRoutes(eni, siblings, main, target.honour)) {
     const key = prefixKey(honoured.destination)
     if (!wanted.has(key)) {
       const nexthops = [{ ...hop, weight: 1 }]
@@ -110,7 +105,7 @@ const ipv4Source = (eni: EniFamily, source: string | undefined): Partial<Route> 
   eni.family === 4 && source ? { prefsrc: source } : {}
 
 const ownAddress = (eni: EniFamily, address: string | undefined): string | undefined =>
-  eni.addresses.some((own) => own.address === address) ? address : undefined
+  address !== undefined && textsOf(eni).has(address) ? address : undefined
 
 /** An IPv6 router of IPv4 routes (RFC 8950) is a neighbour: an IPv4 table has no route to it. */
 const reachable = (gateway: string, family: Family, routes: readonly WantedRoute[]): boolean =>
@@ -122,12 +117,12 @@ const reachable = (gateway: string, family: Family, routes: readonly WantedRoute
  * All that an ENI's routes take from its addresses, as far as one more or less of them changes it: sources of IPv4 routes;
  * in IPv6 main has a route of each.
  */
-export const addressesOfRoutes = (eni: EniFamily, mainRoutes: readonly Route[]): readonly unknown[] =>
-  eni.family === 6 || mainRoutes.some(({ family, destination }) => family === 4 && destination.length === 32)
+export const addressesOfRoutes = (eni: EniFamily, { hosts, prefsrcs }: MainRoutes): readonly unknown[] =>
+  eni.family === 6 || hosts
     ? [eni.addresses]
     : [
         ...eni.subnets.map((subnet) => sourceOf(subnet, eni.addresses)),
-        ...mainRoutes.map(({ prefsrc }) => prefsrc && ownAddress(eni, prefsrc)),
+        ...prefsrcs.filter((prefsrc) => textsOf(eni).has(prefsrc)),
       ]
 
 interface Followed {
@@ -137,12 +132,13 @@ interface Followed {
 }
 
 /** Main's own non-default routes that hold for this ENI, on-link ones first, of one destination the best. */
-function followedRoutes(eni: EniFamily, siblings: readonly EniFamily[], mainRoutes: readonly Route[]): Followed[] {
-  const specific = mainRoutes.filter((candidate) => isFollowable(candidate, eni)).sort((a, b) => a.metric - b.metric)
-  const own = specific.flatMap((candidate) =>
+function followedRoutes(eni: EniFamily, siblings: readonly EniFamily[], main: MainRoutes): Followed[] {
+  const through = (main.specific.get(eni.index) ?? []).filter((candidate) => !isOwnHostRoute(candidate, eni))
+  const own = through.flatMap((candidate) =>
     candidate.nexthops.filter((hop) => hop.oif === eni.index).map((hop) => follow(candidate, hop, 'as in main')),
   )
-  const shared = specific.flatMap((candidate) =>
+  const routed = main.routed.filter((candidate) => !isOwnHostRoute(candidate, eni))
+  const shared = routed.flatMap((candidate) =>
     candidate.nexthops
       .filter((hop) => siblings.some(({ index }) => index === hop.oif) && inSubnetOf(eni, hop.gateway))
       .map((hop) => follow(candidate, hop, 'as in main through another ENI, whose router is in this subnet too')),
@@ -158,29 +154,19 @@ function followedRoutes(eni: EniFamily, siblings: readonly EniFamily[], mainRout
 function honouredRoutes(
   eni: EniFamily,
   siblings: readonly EniFamily[],
-  mainRoutes: readonly Route[],
+  { routed }: MainRoutes,
   honour: readonly Prefix[],
 ): { route: Route; hop: Omit<Nexthop, 'weight'> }[] {
   const isHonoured = ({ destination }: Route) =>
     honour.some((block) => block.length <= destination.length && contains(block, destination.address))
-  return mainRoutes
-    .filter((candidate) => isFollowable(candidate, eni) && isHonoured(candidate))
-    .sort((a, b) => a.metric - b.metric)
+  return routed
+    .filter((candidate) => isHonoured(candidate) && !isOwnHostRoute(candidate, eni))
     .flatMap((route) =>
       route.nexthops
         .filter(({ oif, gateway }) => gateway && siblings.some(({ index }) => index === oif))
         .map(({ weight: _, ...hop }) => ({ route, hop })),
     )
 }
-
-const isFollowable = (route: Route, eni: EniFamily): boolean =>
-  route.family === eni.family &&
-  route.table === table.main &&
-  route.type === 'unicast' &&
-  route.tos === 0 &&
-  !route.source &&
-  route.destination.length > defaultLength[eni.family] &&
-  !isOwnHostRoute(route, eni)
 
 /** IPv6 puts each /128 address into main as a route of its own. */
 const isOwnHostRoute = (route: Route, eni: EniFamily): boolean =>

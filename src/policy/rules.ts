@@ -3,7 +3,7 @@ import { formatPrefix, type Prefix, prefixKey } from '../state/prefix.ts'
 import { table } from '../state/route.ts'
 import type { Holding, WantedRule } from './holding.ts'
 import { Kept, KeptList } from './kept.ts'
-import { defaultLength } from './routes.ts'
+import { defaultLength } from './main-routes.ts'
 import { indexedRules } from './rule-index.ts'
 import { type Numbers, priorities } from './settings.ts'
 
