@@ -48,7 +48,7 @@ export const openKernel = (onDifference: (what: string) => void = () => {}): Ker
 
 class NetlinkKernel implements Kernel {
   readonly #socket = RequestSocket.open()
-  readonly #picture = new Picture((filter) => this.#socket.routes(filter))
+  readonly #picture = new Picture(this.#socket)
   readonly #events = EventSource.open(this.#socket.portId, this.#picture)
   readonly #drivers = createDriverLookup()
   readonly #nftables = new Nftables()
@@ -213,7 +213,7 @@ class NetlinkKernel implements Kernel {
 
   #routes(family: Family, { mainThrough, tables, protocols }: Interest): Dump<Route>[] {
     return [
-      ...mainThrough.map((linkIndex) => this.#picture.routes.through(linkIndex, family)),
+      ...this.#picture.routes.through(mainThrough, family),
       ...tables.map((number) => this.#picture.routes.ofTable(number, family)),
       ...protocols.map((protocol) => this.#socket.routes({ family, protocol })),
     ]

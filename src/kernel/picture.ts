@@ -5,7 +5,7 @@ import type { Family } from '../state/ip.ts'
 import type { Link } from '../state/link.ts'
 import { table } from '../state/route.ts'
 import { KeptAddresses } from './kept-addresses.ts'
-import { KeptRoutes } from './kept-routes.ts'
+import { KeptRoutes, type RouteReader } from './kept-routes.ts'
 import { KeptRules } from './kept-rules.ts'
 import { retained } from './retained.ts'
 
@@ -22,8 +22,8 @@ export class Picture {
   readonly rules: Readonly<Record<Family, KeptRules>> = { 4: new KeptRules(), 6: new KeptRules() }
   readonly routes: KeptRoutes
 
-  constructor(read: ConstructorParameters<typeof KeptRoutes>[0]) {
-    this.routes = new KeptRoutes(read)
+  constructor(kernel: RouteReader) {
+    this.routes = new KeptRoutes(kernel)
   }
 
   get links(): readonly Link[] | undefined {

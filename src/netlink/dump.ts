@@ -38,26 +38,37 @@ export const plainly = <T>(decode: (payload: Buffer) => T | undefined): Reading<
   end: (items) => items,
 })
 
+export interface DumpRequest<T> {
+  readonly type: number
+  readonly payload: Buffer
+  readonly reading: Reading<T>
+  /** Type of the messages that bring the objects. */
+  readonly answer?: number
+  /** Error numbers by which the kernel says that what is asked for is not there: the dump is empty then. */
+  readonly absent?: readonly number[]
+  /**
+   * Is given up at the first object beyond this many datagrams, which count one more then. The kernel goes on with it: the
+   * socket is of no more use.
+   */
+  readonly most?: number
+}
+
 /**
- * Asks for every object of a kind. `answer` is the type of their messages. An interrupted dump is tried again, a few
- * times. Throws a NetlinkError where the kernel refuses (EAFNOSUPPORT, EOPNOTSUPP: it has no such family) or is silent.
+ * Asks for every object of a kind. An interrupted dump is tried again, a few times. Throws a NetlinkError where the kernel
+ * refuses (EAFNOSUPPORT, EOPNOTSUPP: it has no such family) or is silent.
  */
-export function runDump<T>(
-  exchange: Exchange,
-  type: number,
-  payload: Buffer,
-  reading: Reading<T>,
-  answer: number = type - RTM_NEW_TO_GET,
-): Dump<T> {
-  let dump = attempt(exchange, type, payload, reading, answer)
-  for (let tries = 1; dump.interrupted && tries < ATTEMPTS; tries++) {
-    dump = attempt(exchange, type, payload, reading, answer)
+export function runDump<T>(exchange: Exchange, request: DumpRequest<T>): Dump<T> {
+  const { most = Infinity } = request
+  let dump = attempt(exchange, request)
+  for (let tries = 1; dump.interrupted && dump.datagrams <= most && tries < ATTEMPTS; tries++) {
+    dump = attempt(exchange, request)
   }
   return dump
 }
 
-function attempt<T>(exchange: Exchange, type: number, payload: Buffer, reading: Reading<T>, answer: number): Dump<T> {
-  const collector = new Collector(type, answer, reading)
+function attempt<T>(exchange: Exchange, request: DumpRequest<T>): Dump<T> {
+  const { type, payload } = request
+  const collector = new Collector(request)
   const sequence = exchange.numbers()
   const failure = exchange.run(frame({ type, flags: NLM_F.DUMP, payload }, sequence), {
     operation: messageName(type),
@@ -73,27 +84,32 @@ class Collector<T> {
   readonly #type: number
   readonly #answer: number
   readonly #reading: Reading<T>
+  readonly #absent: readonly number[]
+  readonly #most: number
   readonly #items: T[] = []
   #interrupted = false
   #datagrams = 0
   #inThisOne = false
   #error: NetlinkError | undefined
 
-  constructor(type: number, answer: number, reading: Reading<T>) {
+  constructor({ type, reading, answer = type - RTM_NEW_TO_GET, absent = [], most = Infinity }: DumpRequest<T>) {
     this.#type = type
     this.#answer = answer
     this.#reading = reading
+    this.#absent = absent
+    this.#most = most
     reading.begin()
   }
 
   take(message: Message): boolean {
     this.#interrupted ||= (message.flags & NLM_F.DUMP_INTR) !== 0
     if (message.type === this.#answer) {
-      this.#add(message)
-    } else if (message.type === NLMSG.OVERRUN) {
+      return this.#add(message)
+    }
+    if (message.type === NLMSG.OVERRUN) {
       this.#interrupted = true
     } else if (message.type === NLMSG.DONE || message.type === NLMSG.ERROR) {
-      this.#error = verdict(message, this.#type)
+      this.#error = this.#saysAbsent(message) ? undefined : verdict(message, this.#type)
       return true
     }
     return false
@@ -117,9 +133,19 @@ class Collector<T> {
     return { items: this.#reading.end(this.#items), interrupted, datagrams: this.#datagrams }
   }
 
-  #add(message: Message): void {
+  /** true where it is one too many. */
+  #add(message: Message): boolean {
     this.#inThisOne = true
+    if (this.#datagrams >= this.#most) {
+      return true
+    }
     const item = this.#reading.take(message)
     if (item !== undefined) this.#items.push(item)
+    return false
+  }
+
+  /** Most tables that are asked for are not there: an error for each would take longer than the question. */
+  #saysAbsent({ payload }: Message): boolean {
+    return this.#absent.length > 0 && payload.length >= 4 && this.#absent.includes(-payload.readInt32LE(0))
   }
 }

@@ -7,7 +7,7 @@ import { verdict } from './ack.ts'
 import { addressDumpPayload, decodeAddress } from './address.ts'
 import { type Outcomes, runBatch } from './batch.ts'
 import { messageName, NLM_F, NLMSG, RTM } from './constants.ts'
-import { type Dump, plainly, type Reading, runDump } from './dump.ts'
+import { type Dump, type DumpRequest, plainly, type Reading, runDump } from './dump.ts'
 import { NetlinkError } from './errors.ts'
 import { Exchange, type ExchangeOptions } from './exchange.ts'
 import { frame, type Request } from './framing.ts'
@@ -25,11 +25,9 @@ const EBADMSG = 74
 
 /** Dumps of routes that are remembered: two families of main and of the own table of the most ENIs, four times over. */
 const mostRereadings = 1_000
-const noRoutes: Dump<Route> = { items: [], interrupted: false, datagrams: 0 }
 
-/** A dump with a filter of something that is not there: no such table, no such link. There is nothing, then. */
-const absent = (error: unknown): boolean =>
-  error instanceof NetlinkError && (error.code === 'ENOENT' || error.code === 'ENODEV')
+/** ENOENT, ENODEV: a dump with a filter of something that is not there, no such table, no such link. */
+const absent = [2, 19]
 
 function ruleOf(family: Family, payload: Buffer): Rule | undefined {
   const rule = decodeRule(payload)
@@ -42,6 +40,7 @@ function ruleOf(family: Family, payload: Buffer): Rule | undefined {
  */
 export class RequestSocket {
   readonly #exchange: Exchange
+  readonly #another: () => RequestSocket
   readonly #addresses = new Rereading(decodeAddress)
   readonly #rules: Readonly<Record<Family, Rereading<Rule>>> = {
     4: new Rereading((payload) => ruleOf(4, payload)),
@@ -49,8 +48,13 @@ export class RequestSocket {
   }
   readonly #routes = new Map<string, Rereading<Route>>()
 
-  constructor(transport: Transport, options: ExchangeOptions = {}) {
+  /** `another` opens a second socket, for a question that may be given up. */
+  constructor(
+    transport: Transport,
+    { another, ...options }: ExchangeOptions & { readonly another?: () => RequestSocket } = {},
+  ) {
     this.#exchange = new Exchange(transport, options)
+    this.#another = another ?? (() => RequestSocket.open(options))
   }
 
   /** Opens a socket in the network namespace of this thread. Throws a NetlinkError where the kernel refuses. */
@@ -76,7 +80,7 @@ export class RequestSocket {
   }
 
   dump<T>(type: number, payload: Buffer, decode: (payload: Buffer) => T | undefined, answer?: number): Dump<T> {
-    return runDump(this.#exchange, type, payload, plainly(decode), answer)
+    return runDump(this.#exchange, { type, payload, reading: plainly(decode), ...(answer ? { answer } : {}) })
   }
 
   links(): Dump<Link> {
@@ -88,12 +92,13 @@ export class RequestSocket {
     const ofFamily = (payload: Buffer) =>
       payload[0] === addressDumpPayload(family)[0] ? decodeAddress(payload) : undefined
     const reading = family === undefined ? this.#addresses : plainly(ofFamily)
-    return this.#reread(RTM.GETADDR, addressDumpPayload(family), reading)
+    return runDump(this.#exchange, { type: RTM.GETADDR, payload: addressDumpPayload(family), reading })
   }
 
   /** Those that have not changed since the last time are the same objects. */
   rules(family: Family): Dump<Rule> {
-    return this.#reread(RTM.GETRULE, ruleDumpPayload(family), this.#rules[family])
+    const reading = this.#rules[family]
+    return runDump(this.#exchange, { type: RTM.GETRULE, payload: ruleDumpPayload(family), reading })
   }
 
   /** Equal addresses, one for each of the last dump, which the next is to bring instead. */
@@ -111,11 +116,20 @@ export class RequestSocket {
    * time are the same objects.
    */
   routes(filter: RouteFilter): Dump<Route> {
+    return runDump(this.#exchange, this.#routeDump(filter))
+  }
+
+  /**
+   * The same where they come in one datagram, so that they can't be torn; undefined where they do not, and the kernel has not
+   * gone through many more then.
+   */
+  routesAtOnce(filter: RouteFilter): Dump<Route> | undefined {
+    const aside = this.#another()
     try {
-      return this.#reread(RTM.GETROUTE, routeDumpPayload(filter, this.strict), this.#readingOf(filter))
-    } catch (error) {
-      if (absent(error)) return noRoutes
-      throw error
+      const dump = runDump(aside.#exchange, { ...this.#routeDump(filter), most: 1 })
+      return dump.interrupted || dump.datagrams > 1 ? undefined : dump
+    } finally {
+      aside.close()
     }
   }
 
@@ -157,8 +171,9 @@ export class RequestSocket {
     this.#exchange.transport.close()
   }
 
-  #reread<T>(type: number, payload: Buffer, reading: Reading<T>): Dump<T> {
-    return runDump(this.#exchange, type, payload, reading)
+  #routeDump(filter: RouteFilter): DumpRequest<Route> {
+    const payload = routeDumpPayload(filter, this.strict)
+    return { type: RTM.GETROUTE, payload, reading: this.#readingOf(filter), absent }
   }
 
   /** A kernel that does not filter sends everything that it has: that is not kept. */

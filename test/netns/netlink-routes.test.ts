@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { KeptRoutes } from '../../src/kernel/kept-routes.ts'
 import type { RequestSocket } from '../../src/netlink/request.ts'
 import { addRoute, deleteRoute, replaceRoute } from '../../src/netlink/route-request.ts'
 import type { Route } from '../../src/state/route.ts'
@@ -92,6 +94,33 @@ describe.skipIf(unprivileged)('routes on the kernel', () => {
     expect(found({ protocol: 213 })).toEqual(['10.1.0.0', '10.3.0.0'])
     expect(found({ oif: index('nlt2') })).toEqual(['10.2.0.0', '10.3.0.0'])
     expect(found({ oif: index('nlt2'), protocol: 213 })).toEqual(['10.3.0.0'])
+  })
+
+  test("main's routes through many links are the same of one dump as of one a link", () => {
+    ip('route add 10.1.0.0/16 nexthop dev nlt0 nexthop dev nlt2')
+    ip('route add 10.2.0.0/16 nhid 79')
+    ip('route add blackhole 10.3.0.0/16')
+    ip('-6 route add 2001:db8:9::/48 nexthop via fe80::1 dev nlt0 nexthop via fe80::2 dev nlt2')
+    const absent = [90_001, 90_002, 90_003, 90_004, 90_005]
+    const links = [...['nlt0', 'nlt1', 'nlt2', 'nlt3'].map(index), ...absent]
+    for (const family of [4, 6] as const) {
+      expect(socket.routesAtOnce({ family, table: 254 })?.items).toEqual(socket.routes({ family, table: 254 }).items)
+      const parts = new KeptRoutes(socket).through(links, family).map(({ items }) => items)
+      expect(parts).toEqual(links.map((oif) => socket.routes({ family, table: 254, oif }).items))
+      expect(parts[0]?.length).toBeGreaterThan(2)
+    }
+    for (const route of ['10.1.0.0/16', '10.2.0.0/16', 'blackhole 10.3.0.0/16']) ip(`route del ${route}`)
+    ip('-6 route del 2001:db8:9::/48')
+  })
+
+  test("a table with many routes does not come at once, and stands in nobody's way", () => {
+    const many = Array.from({ length: 1_500 }, (_, i) => `10.${i >> 8}.${i & 255}.0/24`)
+    const add = (destination: string) => `route add ${destination} dev nlt0 table 100000`
+    execFileSync('ip', ['-batch', '-'], { input: many.map(add).join('\n') })
+    const filter = { family: 4, table: 100_000 } as const
+    expect(socket.routesAtOnce(filter)).toBeUndefined()
+    expect(socket.routes(filter).items).toHaveLength(many.length)
+    expect(socket.routesAtOnce({ ...filter, table: 99_999 })?.items).toEqual([])
   })
 
   test.each([

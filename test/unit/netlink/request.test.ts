@@ -6,11 +6,24 @@ import type { Message } from '../../../src/netlink/framing.ts'
 import { setLinkGroup } from '../../../src/netlink/link.ts'
 import { Payload } from '../../../src/netlink/payload.ts'
 import { RequestSocket } from '../../../src/netlink/request.ts'
+import { addRoute } from '../../../src/netlink/route-request.ts'
 import { addRule, encodeRule } from '../../../src/netlink/rule-request.ts'
+import type { Route } from '../../../src/state/route.ts'
 import type { Rule } from '../../../src/state/rule.ts'
 import { type Answer, ack, done, FakeTransport, message } from '../../support/netlink.ts'
 
 const rule = (priority: number): Rule => ({ family: 4, priority, action: 'lookup', table: 20000, protocol: 213 })
+const route = (octet: number): Route => ({
+  ...{
+    family: 4,
+    table: 254,
+    type: 'unicast',
+    destination: { address: `10.${octet}.0.0`, length: 16 },
+    tos: 0,
+    metric: 0,
+  },
+  ...{ protocol: 4, scope: 253, nexthops: [{ oif: 3, onlink: false, weight: 1 }], metrics: {} },
+})
 const requests = (count: number) => Array.from({ length: count }, (_, i) => addRule(rule(i)))
 const enobufs = new NetlinkError({ operation: 'receive', errno: 105 })
 
@@ -185,6 +198,55 @@ describe('dump', () => {
   test.each([2, 19])('routes of what does not exist are none (errno %i)', (errno) => {
     const { socket } = dumping((_, __, sequence) => [done(sequence, errno)])
     expect(socket.routes({ family: 4, table: 20000, oif: 9 }).items).toEqual([])
+  })
+
+  describe('at once', () => {
+    const newRoute = (sequence: number, octet: number) =>
+      message(RTM.NEWROUTE, sequence, addRoute(route(octet)).payload)
+    const both = (sequence: number) => [newRoute(sequence, 1), newRoute(sequence, 2)] as const
+    const asking = (answer: (sequence: number) => readonly Answer[]) => {
+      const aside = open(([request]) => answer(request!.sequence))
+      const socket = new RequestSocket(new FakeTransport(), { another: () => aside.socket })
+      return { aside, dump: socket.routesAtOnce({ family: 4, table: 254 }) }
+    }
+
+    test.each<{ name: string; answer: (sequence: number) => readonly Answer[] }>([
+      { name: 'with its end', answer: (seq) => [Buffer.concat([...both(seq), done(seq)])] },
+      { name: 'with its end behind it', answer: (seq) => [Buffer.concat(both(seq)), done(seq)] },
+    ])('a dump of routes in one datagram $name is one', ({ answer }) => {
+      const { dump, aside } = asking(answer)
+      expect(dump).toEqual({ items: [route(1), route(2)], interrupted: false, datagrams: 1 })
+      expect(aside.transport.closed).toBe(true)
+    })
+
+    test('one that goes on in another datagram is none, and is not read to its end', () => {
+      const { dump, aside } = asking((seq) => [...both(seq), newRoute(seq, 3), done(seq)])
+      expect(dump).toBeUndefined()
+      expect(aside.transport.queue).toHaveLength(2)
+      expect(aside.transport.sent).toHaveLength(1)
+      expect(aside.transport.closed).toBe(true)
+    })
+
+    test.each<{ name: string; answer: (sequence: number) => readonly Answer[]; tries: number }>([
+      { name: 'is interrupted', answer: (seq) => [newRoute(seq, 1), done(seq, 0, 0x10)], tries: 4 },
+      { name: 'is cut off', answer: (seq) => [{ bytes: newRoute(seq, 1), truncated: true }, done(seq)], tries: 4 },
+      {
+        name: 'is cut off, and goes on',
+        answer: (seq) => [{ bytes: newRoute(seq, 1), truncated: true }, ...both(seq)],
+        tries: 1,
+      },
+    ])('one that $name is none', ({ answer, tries }) => {
+      const { dump, aside } = asking(answer)
+      expect(dump).toBeUndefined()
+      expect(aside.transport.sent).toHaveLength(tries)
+    })
+
+    test('one that the kernel refuses is an error, and the socket is closed all the same', () => {
+      const aside = open(([request]) => [ack(request!.sequence, 97)])
+      const socket = new RequestSocket(new FakeTransport(), { another: () => aside.socket })
+      expect(() => socket.routesAtOnce({ family: 6 })).toThrow('EAFNOSUPPORT')
+      expect(aside.transport.closed).toBe(true)
+    })
   })
 
   test('objects of another family, which a kernel without IPv6 sends, are left out', () => {
