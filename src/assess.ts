@@ -2,7 +2,7 @@ import type { Kernel } from './kernel/port.ts'
 import { look } from './look.ts'
 import type { Desired } from './policy/desired.ts'
 import { type Problem, problems } from './policy/health.ts'
-import { judge, type WrongOutcome } from './policy/outcome.ts'
+import { judge, type WrongOutcome, whilePending } from './policy/outcome.ts'
 import { questions } from './policy/questions.ts'
 import type { Settings } from './policy/settings.ts'
 import type { Tables } from './policy/tables.ts'
@@ -25,12 +25,13 @@ export interface Assessment {
 export function assess(kernel: Kernel, settings: Settings, tables: Tables): Assessment {
   const { snapshot, desired, pending } = look({ kernel, settings, tables, thorough: true })
   const outcomes = prove(kernel, snapshot, desired, settings)
+  const told = pending.length === 0 ? outcomes : outcomes.map(whilePending)
   return {
     snapshot,
     desired,
     pending,
     outcomes,
-    problems: problems({ snapshot, desired, outcomes, refusals: [] }, settings),
+    problems: problems({ snapshot, desired, outcomes: told, refusals: [] }, settings),
   }
 }
 

@@ -1,6 +1,8 @@
 import type { Change } from '../state/change.ts'
 import { formatChange } from '../state/change.ts'
-import { ipCommand } from '../state/ip.ts'
+import { type Family, familyOf, ipCommand } from '../state/ip.ts'
+import { type Link, linkWord } from '../state/link.ts'
+import { addressAt, isHostPrefix } from '../state/prefix.ts'
 import { linkNamer, type Snapshot } from '../state/snapshot.ts'
 import { conflicts } from './conflicts.ts'
 import type { Desired } from './desired.ts'
@@ -52,7 +54,7 @@ export function findings({ snapshot, desired, outcomes, refusals }: Evidence, se
     ...desired.enis.flatMap(({ eni, routing }) =>
       routing
         .filter(({ gateway }) => gateway === undefined && eni.link.up)
-        .map(({ family }) => noGateway(eni.link.name, family)),
+        .map(({ family }) => noGateway(snapshot, eni.link, family)),
     ),
     ...conflicts(snapshot, desired, settings).map(
       ({ object, problem, remedy }): Problem => ({ severity: 'warning', problem: `${object}: ${problem}`, remedy }),
@@ -116,12 +118,21 @@ export function wrongWays(outcomes: readonly WrongOutcome[], name: (index: numbe
   })
 }
 
-export const noGateway = (name: string, family: 4 | 6): Problem => ({
-  severity: 'error',
-  interface: name,
-  problem: `no IPv${family} router is known for ${name}: replies beyond its own subnets can't leave by it`,
-  remedy: `add a default route through it, for instance: ${ipCommand({ family })} route add default via ROUTER dev ${name} metric 20000`,
-})
+export function noGateway({ addresses }: Pick<Snapshot, 'addresses'>, { index, name }: Link, family: Family): Problem {
+  const subnet = addresses.find(
+    ({ linkIndex, address, onLink }) => linkIndex === index && familyOf(address) === family && !isHostPrefix(onLink),
+  )?.onLink
+  const first = family === 4 && subnet ? addressAt(subnet, 1) : undefined
+  const router = addresses.some(({ address }) => address === first) ? undefined : first
+  const which = router ? "by the subnet's first address, where a VPC has its router" : "by its subnet's router"
+  const command = `${ipCommand({ family })} route add default via ${router ?? 'ROUTER'} dev ${linkWord(name)} metric 20000`
+  return {
+    severity: 'error',
+    interface: name,
+    problem: `no IPv${family} router is known for ${name}: replies beyond its own subnets can't leave by it`,
+    remedy: `add a default route through it, ${which}: ${command}`,
+  }
+}
 
 const explainRefusal = ({ change, code, message }: Refusal, name: (index: number) => string): Problem => ({
   severity: 'error',

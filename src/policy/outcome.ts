@@ -25,6 +25,24 @@ export interface WrongOutcome {
   readonly remedy: string
 }
 
+/** A rule, a refusing route or a link group of somebody else is at fault, and no shape of ours would cure it. */
+export const hasForeignCause = ({ fate }: WrongOutcome): boolean =>
+  ['the rule "', 'the route "un', 'the route "bl', 'the route "pro', ' is in link group '].some((by) =>
+    fate.includes(by),
+  )
+
+/**
+ * The same where changes of ours are still to be made: the route that takes the packets is main's own, and deleting it, as
+ * the remedy is where our shape is whole, would cut the host off.
+ */
+export const whilePending = (outcome: WrongOutcome): WrongOutcome =>
+  hasForeignCause(outcome)
+    ? outcome
+    : {
+        ...outcome,
+        remedy: 'make the pending changes: eni-routed apply, or let the daemon: systemctl start eni-routed',
+      }
+
 /** What an answer is judged by. */
 export interface Circumstances {
   readonly snapshot: Snapshot

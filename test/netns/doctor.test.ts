@@ -424,7 +424,10 @@ const faults: readonly Fault[] = [
     plant: (vpc) =>
       vpc.instance.batch(['address del 172.31.0.218/20 dev eth1', 'address add 172.31.0.218/24 dev eth1']),
     finds: ['warning prefix-length'],
-    says: ['172.31.0.0/24 on eth1 lies in 172.31.0.0/20 on eth0', 'ip address change 172.31.0.218/20 dev eth1'],
+    says: [
+      '172.31.0.0/24 on eth1 lies in 172.31.0.0/20 on eth0',
+      'ip address add 172.31.0.218/20 dev eth1; ip address del 172.31.0.218/24 dev eth1',
+    ],
   },
   {
     name: 'a UDP service without an address',
@@ -500,7 +503,7 @@ describe('finds, with two ENIs and the daemon,', () => {
 /** What a cure has of commands for ip(8) and sysctl(8), typed as it is printed; of several ways the first. */
 const commandsOf = (cure: string): string[] =>
   cure
-    .replace(/^.*?(?:now|behind the daemon's): /, '')
+    .replace(/^.*?(?:now|behind the daemon's|for instance): /, '')
     .split(/,? or:? |, if |, and the same|, or put/)[0]!
     .split('; ')
     .filter((command) => /^(ip|sysctl -w|nft|ip6?tables-legacy) /.test(command))
@@ -538,7 +541,7 @@ describe('finds, with the daemon,', () => {
     await vpc.instance.batch(['link set dev eth2 up', 'address add 172.31.16.9/20 dev eth2'])
     const diagnosis = await doctor(vpc)
     expect(told(diagnosis)).toEqual(['error no-router'])
-    expect(diagnosis.findings[0]?.cure).toContain('ip route add default via ROUTER dev eth2')
+    expect(diagnosis.findings[0]?.cure).toContain('ip route add default via 172.31.16.1 dev eth2')
   })
 })
 

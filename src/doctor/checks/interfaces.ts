@@ -1,5 +1,7 @@
 import type { Wire } from '../../netlink/link-wire.ts'
 import { ec2Drivers } from '../../policy/enis.ts'
+import type { Address } from '../../state/address.ts'
+import { familyOf, ipCommand } from '../../state/ip.ts'
 import { linkWord } from '../../state/link.ts'
 import { contains, formatPrefix, isHostPrefix, prefixKey } from '../../state/prefix.ts'
 import { table } from '../../state/route.ts'
@@ -133,13 +135,27 @@ function masks(kernel: KernelState): Finding[] {
             evidence: [wide, narrow].map(
               ({ address, onLink, name }) => `address ${address}/${onLink.length} dev ${name}`,
             ),
-            cure: `give both the length of their subnet, for instance: ip address change ${narrow.address}/${wide.onLink.length} dev ${linkWord(narrow.name)}`,
+            cure: `give both the length of their subnet, for instance: ${relength(narrow, wide.onLink.length)}, and the same where the interface is configured`,
           },
         ]
       }
     }
   }
   return []
+}
+
+/**
+ * `ip address change` changes no length: in IPv4 it adds a second address, in IPv6 it does nothing. In IPv6 the old one is in
+ * the way of the new; in IPv4 it goes last, since a link's routes go with its last address.
+ */
+function relength(
+  { address, onLink, name }: Pick<Address, 'address' | 'onLink'> & { name: string },
+  length: number,
+): string {
+  const command = `${ipCommand({ family: familyOf(address) })} address`
+  const add = `${command} add ${address}/${length} dev ${linkWord(name)}`
+  const remove = `${command} del ${address}/${onLink.length} dev ${linkWord(name)}`
+  return (familyOf(address) === 4 ? [add, remove] : [remove, add]).join('; ')
 }
 
 /** Duplicate address detection says that somebody else has the address. */

@@ -11,10 +11,12 @@ import type { Finding } from '../finding.ts'
 
 /** The machine's maker, as its firmware tells. */
 const vendor = 'sys/class/dmi/id/sys_vendor'
+/** The instance's id on Nitro, where it is to be had when the metadata is off. */
+const asset = 'sys/class/dmi/id/board_asset_tag'
 
 /** The instance metadata service, as far as two requests tell. */
 export const metadata: Check = {
-  reads: [vendor],
+  reads: [vendor, asset],
   find: (evidence) => {
     const { metadata: probe, config, kernel, settings } = evidence
     const fault = probe && faultOf(probe, evidence)
@@ -32,11 +34,22 @@ const unlisted = ({ all, assessment }: KernelState, settings: Evidence['settings
       id: 'address-not-of-the-vpc',
       what: `${difference.eni.link.name} has ${enumerate(difference.unlisted)}, which the VPC has not given to it: what is sent from there is dropped`,
       evidence: [`addresses of ${difference.eni.link.mac} as the instance metadata lists them`],
-      cure: `${difference.unlisted.map((address) => removal(all, address, difference.eni.link)).join('; ')}, or: ${assignment(difference.unlisted, settings.knowledge.enis.get(difference.eni.link.mac)?.id)}`,
+      cure: `${difference.unlisted.map((address) => removal(all, address, difference.eni.link)).join('; ')}, or: ${assignment(difference.unlisted, eniWord(difference.eni.link.mac, settings))}`,
     }))
 
+/** The ENI's id as a word for a shell, which asks for it where its document has not come. */
+const eniWord = (mac: string, { knowledge }: Evidence['settings']): string =>
+  knowledge.enis.get(mac)?.id ??
+  `$(aws ec2 describe-network-interfaces --filters Name=mac-address,Values=${mac} --query 'NetworkInterfaces[].NetworkInterfaceId' --output text)`
+
+/** The same of the instance: its firmware has it, and cloud-init has written it down. */
+function instanceWord(files: Evidence['files']): string {
+  const tag = files.get(`/${asset}`)?.trim() ?? ''
+  return /^i-[0-9a-f]+$/.test(tag) ? tag : '$(cat /var/lib/cloud/data/instance-id)'
+}
+
 /** What gives the addresses to the ENI. */
-const assignment = (addresses: readonly string[], id = 'ENI'): string =>
+const assignment = (addresses: readonly string[], id: string): string =>
   families
     .map((family) => ({ family, own: addresses.filter((address) => familyOf(address) === family) }))
     .filter(({ own }) => own.length > 0)
@@ -91,6 +104,7 @@ const answers = (status: number | string): boolean => typeof status === 'number'
 
 function faultOf(probe: MetadataProbe, all: Evidence): Omit<Finding, 'severity'> | undefined {
   const { endpoint, token, bare } = probe
+  const modify = `aws ec2 modify-instance-metadata-options --instance-id ${instanceWord(all.files)}`
   const evidence = [`PUT ${endpoint}/latest/api/token: ${token}`, `GET ${endpoint}/latest/meta-data/: ${bare}`]
   if (token === 200 || token === 404) {
     return undefined
@@ -100,7 +114,7 @@ function faultOf(probe: MetadataProbe, all: Evidence): Omit<Finding, 'severity'>
       id: 'metadata-off',
       what: 'the instance metadata service refuses: it is switched off for this instance, or a firewall on the way answers in its place',
       evidence,
-      cure: 'aws ec2 modify-instance-metadata-options --instance-id ID --http-endpoint enabled, or set metadata.mode = "off"',
+      cure: `${modify} --http-endpoint enabled, or set metadata.mode = "off"`,
     }
   }
   if (answers(bare) && token === 'timeout') {
@@ -108,7 +122,7 @@ function faultOf(probe: MetadataProbe, all: Evidence): Omit<Finding, 'severity'>
       id: 'metadata-hop-limit',
       what: 'the instance metadata service answers, but its tokens do not arrive: the hop limit of the instance is too small for where this runs (a container, a namespace)',
       evidence,
-      cure: 'aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2',
+      cure: `${modify} --http-put-response-hop-limit 2`,
     }
   }
   if (typeof token === 'number') {

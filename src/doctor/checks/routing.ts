@@ -1,7 +1,7 @@
 import { conflicts } from '../../policy/conflicts.ts'
 import { idlePatterns } from '../../policy/enis.ts'
 import { noGateway, wrongWays } from '../../policy/health.ts'
-import type { WrongOutcome } from '../../policy/outcome.ts'
+import { hasForeignCause, type WrongOutcome } from '../../policy/outcome.ts'
 import type { Question } from '../../policy/questions.ts'
 import type { Address } from '../../state/address.ts'
 import { ipCommand } from '../../state/ip.ts'
@@ -22,13 +22,6 @@ export const routing: Check = {
         ]
       : [],
 }
-
-/** A rule or a refusing route is at fault, and no shape of ours would cure it. */
-const hasForeignCause = ({ fate }: WrongOutcome): boolean =>
-  fate.includes('the rule "') ||
-  fate.includes('the route "un') ||
-  fate.includes('the route "bl') ||
-  fate.includes('the route "pro')
 
 function ways({ assessment, outcomes }: KernelState, running: boolean): Finding[] {
   const inShape = running || assessment.pending.length === 0
@@ -86,12 +79,12 @@ export const wantOfShape = ({ assessment, outcomes }: KernelState): string[] =>
         ),
       ].slice(0, 4)
 
-const routers = ({ assessment }: KernelState): Finding[] =>
+const routers = ({ all, assessment }: KernelState): Finding[] =>
   assessment.desired.enis.flatMap(({ eni, routing: parts }) =>
     parts
       .filter(({ gateway }) => gateway === undefined && eni.link.up)
       .map(({ family }) => {
-        const { severity, problem, remedy } = noGateway(eni.link.name, family)
+        const { severity, problem, remedy } = noGateway(all, eni.link, family)
         return { severity, id: 'no-router', what: problem, evidence: [`link ${eni.link.name}`], cure: remedy }
       }),
   )

@@ -205,7 +205,7 @@ describe('what the kernel answers:', () => {
         {
           id: 'no-router',
           evidence: ['link eth1'],
-          cure: 'add a default route through it, for instance: ip route add default via ROUTER dev eth1 metric 20000',
+          cure: "add a default route through it, by its subnet's router: ip route add default via ROUTER dev eth1 metric 20000",
         },
       ],
     },
@@ -415,10 +415,16 @@ describe('interfaces:', () => {
   const configured =
     'have it configured (networkd, netplan, NetworkManager, ifupdown), or set addresses.mode = "imds" in /etc/eni-routed/config.toml'
   const bare: Found = { id: 'interface-bare', evidence: ['link eth2 address 02:00:00:00:00:04'], cure: configured }
+  const relength = (narrow: string, wide: string): string[] => {
+    const [address, length] = narrow.split(' ')[1]?.split('/') ?? []
+    return [`add ${address}/${wide.split('/')[1]?.split(' ')[0]}`, `del ${address}/${length}`]
+  }
   const lies = (narrow: string, wide: string, name = 'eth1'): Found => ({
     id: 'prefix-length',
     evidence: [wide, narrow],
-    cure: `give both the length of their subnet, for instance: ip address change ${narrow.split(' ')[1]?.split('/')[0]}/${wide.split('/')[1]?.split(' ')[0]} dev ${name}`,
+    cure: `give both the length of their subnet, for instance: ${relength(narrow, wide)
+      .map((text) => `ip address ${text} dev ${name}`)
+      .join('; ')}, and the same where the interface is configured`,
   })
   test.each<Row>([
     {
@@ -463,7 +469,7 @@ describe('interfaces:', () => {
         {
           id: 'prefix-length',
           evidence: ['address 172.31.0.218/20 dev eth1', 'address 172.31.0.216/24 dev eth0'],
-          cure: 'give both the length of their subnet, for instance: ip address change 172.31.0.216/20 dev eth0',
+          cure: 'give both the length of their subnet, for instance: ip address add 172.31.0.216/20 dev eth0; ip address del 172.31.0.216/24 dev eth0, and the same where the interface is configured',
         },
       ],
     },

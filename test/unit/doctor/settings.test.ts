@@ -290,12 +290,12 @@ describe('the metadata service:', () => {
   const off: Found = {
     id: 'metadata-off',
     evidence: asked(403, 403),
-    cure: 'aws ec2 modify-instance-metadata-options --instance-id ID --http-endpoint enabled, or set metadata.mode = "off"',
+    cure: 'aws ec2 modify-instance-metadata-options --instance-id $(cat /var/lib/cloud/data/instance-id) --http-endpoint enabled, or set metadata.mode = "off"',
   }
   const hops = (bare: number): Found => ({
     id: 'metadata-hop-limit',
     evidence: asked('timeout', bare),
-    cure: 'aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2',
+    cure: 'aws ec2 modify-instance-metadata-options --instance-id $(cat /var/lib/cloud/data/instance-id) --http-put-response-hop-limit 2',
   })
   const failing: Found = {
     id: 'metadata-failing',
@@ -312,6 +312,12 @@ describe('the metadata service:', () => {
     { name: 'answers', other: probe(200, 401), finds: [] },
     { name: 'is not there', other: probe(404, 404), finds: [] },
     { name: 'is off', other: probe(403, 403), finds: [off] },
+    {
+      name: 'is off, on an instance whose firmware has its id',
+      files: { 'sys/class/dmi/id/board_asset_tag': 'i-0123456789abcdef0\n' },
+      other: probe(403, 403),
+      finds: [{ ...off, cure: off.cure.replace('$(cat /var/lib/cloud/data/instance-id)', 'i-0123456789abcdef0') }],
+    },
     { name: 'does not get its tokens here', other: probe('timeout', 401), finds: [hops(401)] },
     {
       name: 'does not get its tokens here, off EC2 too',
@@ -395,12 +401,12 @@ describe('the metadata service:', () => {
         {
           id: 'prefix-length',
           evidence: ['address 172.31.15.216/20 dev eth0', 'address 172.31.15.216/24 dev eth1'],
-          cure: 'give both the length of their subnet, for instance: ip address change 172.31.15.216/20 dev eth1',
+          cure: 'give both the length of their subnet, for instance: ip address add 172.31.15.216/20 dev eth1; ip address del 172.31.15.216/24 dev eth1, and the same where the interface is configured',
         },
         {
           id: 'address-not-of-the-vpc',
           evidence: ['addresses of 02:00:00:00:00:03 as the instance metadata lists them'],
-          cure: 'ip address del 172.31.15.216/24 dev eth1, or: aws ec2 assign-private-ip-addresses --network-interface-id ENI --private-ip-addresses 172.31.15.216',
+          cure: "ip address del 172.31.15.216/24 dev eth1, or: aws ec2 assign-private-ip-addresses --network-interface-id $(aws ec2 describe-network-interfaces --filters Name=mac-address,Values=02:00:00:00:00:03 --query 'NetworkInterfaces[].NetworkInterfaceId' --output text) --private-ip-addresses 172.31.15.216",
         },
       ],
     },

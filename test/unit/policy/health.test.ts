@@ -30,7 +30,8 @@ describe('problems', () => {
         severity: 'error',
         interface: 'eth1',
         problem: "no IPv4 router is known for eth1: replies beyond its own subnets can't leave by it",
-        remedy: 'add a default route through it, for instance: ip route add default via ROUTER dev eth1 metric 20000',
+        remedy:
+          "add a default route through it, by the subnet's first address, where a VPC has its router: ip route add default via 10.7.0.1 dev eth1 metric 20000",
       },
     ])
   })

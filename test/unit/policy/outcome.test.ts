@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { judge } from '../../../src/policy/outcome.ts'
+import { judge, whilePending } from '../../../src/policy/outcome.ts'
 import type { Question } from '../../../src/policy/questions.ts'
 import type { Snapshot } from '../../../src/state/snapshot.ts'
 import { applyAll, lookup } from '../../support/fake-kernel-model.ts'
@@ -179,5 +179,24 @@ describe('judge', () => {
     },
   ])('$name is $is', ({ route, family, is }) => {
     expect(verdict(route, family)).toBe(is)
+  })
+})
+
+describe('while changes are pending', () => {
+  const judged = (text: string) => {
+    const seen = snapshot(text)
+    const question = ask('172.31.0.218', '8.8.8.8')
+    return whilePending(judge(question, lookup(seen, question), circumstancesOf(seen))!)
+  }
+
+  test("main's own default is not to be deleted: the changes are to be made", () => {
+    const { fate, remedy } = judged(host)
+    expect(fate).toContain('the route "default via 172.31.0.1 dev eth0')
+    expect(remedy).toBe('make the pending changes: eni-routed apply, or let the daemon: systemctl start eni-routed')
+  })
+
+  test('what no change of ours would mend keeps its remedy', () => {
+    const { remedy } = judged(`${host}route default via 172.31.0.1 dev eth0 table 100\nrule priority 100 lookup 100`)
+    expect(remedy).toContain('ip rule del priority 100 from all lookup 100')
   })
 })
