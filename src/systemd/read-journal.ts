@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import * as z from 'zod/mini'
@@ -53,11 +55,46 @@ export async function* readJournal({ matches, since }: JournalQuery): AsyncGener
 /** journalctl says that it may not, and not what to do about it. */
 const refusal = (complaint: string, code: number | null): ExitError =>
   /permission/i.test(complaint) && process.getuid?.() !== 0
-    ? new ExitError(
-        exit.noPermission,
-        'this user may not read the journal; run it as root, or join the group: sudo usermod -aG systemd-journal $USER',
-      )
+    ? forbidden()
     : new ExitError(exit.failed, `journalctl: ${complaint || `exit status ${code}`}`)
+
+const forbidden = (): ExitError =>
+  new ExitError(
+    exit.noPermission,
+    'this user may not read the journal; run it as root, or join the group: sudo usermod -aG systemd-journal $USER',
+  )
+
+/**
+ * Where it found nothing: to a user who may read the records of his own processes alone, journalctl shows none of the
+ * daemon's, and does not fail. @throws {ExitError} where the system's journal is there and may not be read
+ */
+export function demandJournal(folders: readonly string[] = ['/var/log/journal', '/run/log/journal']): void {
+  const files = folders.flatMap((folder) =>
+    journalsIn(folder).map((machine) => join(folder, machine, 'system.journal')),
+  )
+  const there = files.filter((file) => existsSync(file))
+  if (there.length > 0 && !there.some(isReadable)) {
+    throw forbidden()
+  }
+}
+
+function journalsIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    // A journal that is not kept there.
+    return []
+  }
+}
+
+function isReadable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK)
+    return true
+  } catch {
+    return false
+  }
+}
 
 function parse(line: string): unknown {
   try {

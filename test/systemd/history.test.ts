@@ -37,5 +37,12 @@ describe.skipIf(noGuests())('eni-routed history', () => {
   test('tells who may not read the journal what to do', async ({ machine }) => {
     const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', 'eni-routed', 'history']
     await expect(machine.guest.exec('setpriv', nobody)).rejects.toThrow(/join the group: .* systemd-journal/)
+    // Whoever has records of his own is shown those, and journalctl does not fail.
+    const person = ['--reuid=1000', '--regid=1000', '--clear-groups']
+    await machine.guest.exec('setpriv', [...person, 'logger', 'hello'])
+    await machine.guest.exec('journalctl', ['--sync'])
+    await expect(machine.guest.exec('setpriv', [...person, 'eni-routed', 'history'])).rejects.toThrow(
+      /join the group: .* systemd-journal/,
+    )
   })
 })
