@@ -1,8 +1,7 @@
 // Prepares a fresh clone for `npm start`, `npm run demo` or `npm test`. Plain JavaScript without dependencies, since it
 // runs before anything is installed, on whatever Node (20 or newer) the machine has.
 import { spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 /** Commands that each purpose runs, with the package that holds them on Debian and on RHEL. */
@@ -31,8 +30,6 @@ const testTools = {
 const packagers = ['dpkg-deb', 'rpmbuild', 'x86_64-linux-gnu-strip', 'aarch64-linux-gnu-strip']
 const needed = { run: [], demo: ['ip', 'nft', 'ping'], test: ['ip', 'nft', 'ping', 'iptables-nft'], package: packagers }
 
-const stamp = 'node_modules/.eni-routed-lock'
-
 const purpose = process.argv[2] ?? 'run'
 process.chdir(new URL('..', import.meta.url).pathname)
 installPackages()
@@ -44,13 +41,24 @@ if (purpose === 'test') {
 
 /** `npm ci`, unless node_modules holds just what the lock file says. */
 function installPackages() {
-  const lock = createHash('sha256').update(readFileSync('package-lock.json')).digest('hex')
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) {
+  if (isInstalled()) {
     return
   }
   say('installing the npm packages (once; Node 24 is one of them)')
   run('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'])
-  writeFileSync(stamp, lock)
+}
+
+/** By npm's own note of what it has installed, whoever ran it. Packages for other machines are optional and not there. */
+function isInstalled() {
+  const note = 'node_modules/.package-lock.json'
+  if (!existsSync(note) || !existsSync('node_modules/.bin/node')) {
+    return false
+  }
+  const [wanted, there] = ['package-lock.json', note].map((file) => JSON.parse(readFileSync(file, 'utf8')).packages)
+  return Object.entries(wanted).every(([path, { integrity, optional }]) => {
+    const found = there[path]
+    return path === '' || (found ? found.integrity === integrity : optional === true)
+  })
 }
 
 /** With compiled code beside it, as packages have it once they are installed. */
