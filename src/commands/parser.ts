@@ -14,10 +14,8 @@ interface Verb {
   readonly json: boolean
   /** Options of this verb alone: flags and description. */
   readonly options?: readonly (readonly [string, string])[]
-  /** What its words mean, where it takes any: they are told apart by the verb itself. */
-  readonly words?: string
-  /** The same, where it works without any. */
-  readonly optionalWords?: string
+  /** The words that it takes, as commander has them, and what they mean: the verb itself tells them apart. */
+  readonly words?: readonly [string, string]
   readonly help: string
 }
 
@@ -28,11 +26,12 @@ const verbs: readonly Verb[] = [
     load: async () => (await import('./run.ts')).run,
     json: false,
     help: `
-Needs CAP_NET_ADMIN. SIGHUP reads the configuration again, SIGTERM and SIGINT stop it; the routing stays
-unless routing.on-stop = "remove". Log lines are for people on a terminal and JSON otherwise.
+Needs CAP_NET_ADMIN. SIGHUP reads the configuration again, SIGTERM and SIGINT
+stop it; the routing stays unless routing.on-stop = "remove". Log lines are for
+people on a terminal and JSON otherwise.
 
-Exit status: 0 stopped by a signal, 75 another daemon runs in this network namespace, 77 no privilege,
-78 bad configuration.
+Exit status: 0 stopped by a signal, 75 another daemon runs in this network
+namespace, 77 no privilege, 78 bad configuration.
 
 Examples:
   sudo eni-routed run
@@ -62,7 +61,7 @@ Exit status: 0 in sync, 2 changes are pending, 1 error.
 
 Examples:
   eni-routed plan
-  eni-routed plan | sed 's/^[+-] //' | sudo sh      by hand what apply does`,
+  eni-routed plan | sed 's/^[+-] //' | sudo sh     by hand what apply does`,
   },
   {
     name: 'apply',
@@ -70,7 +69,8 @@ Examples:
     load: async () => (await import('./apply.ts')).apply,
     json: true,
     help: `
-Needs CAP_NET_ADMIN. Safe beside a running daemon. Waits up to 5 s for what the kernel does not allow yet.
+Needs CAP_NET_ADMIN. Safe beside a running daemon. Waits up to 5 s for what the
+kernel does not allow yet.
 
 Exit status: 0 in sync, 1 not, 77 no privilege.
 
@@ -83,7 +83,8 @@ Example:
     load: async () => (await import('./check.ts')).check,
     json: true,
     help: `
-Compares the kernel with the desired state, then asks it by which way packets of every ENI would leave.
+Compares the kernel with the desired state, then asks it by which way packets of
+every ENI would leave.
 
 Exit status: 0 in sync, 1 not.
 
@@ -97,18 +98,22 @@ Example:
     json: true,
     options: [['--root <dir>', 'where /etc, /run, /usr and /boot are looked for (default: /)']],
     help: `
-Works without the daemon and without privilege, and says what it could not see. Most serious first; nothing is changed.
-error: packets go wrong now, or the daemon can't do its work. warning: they will, or some of them do.
+Works without the daemon and without privilege, and says what it could not see.
+Most serious first; nothing is changed. error: packets go wrong now, or the
+daemon can't do its work. warning: they will, or some of them do.
 
-Each finding tells what is wrong, the evidence, and the cure: commands to type as they stand, or the edit. On a terminal
-they are folded to its width (or COLUMNS); --json has {"findings": [{severity, id, what, evidence, cure}], "unseen": []}.
+Each finding tells what is wrong, the evidence, and the cure: commands to type
+as they stand, or the edit. On a terminal they are folded to its width (or
+COLUMNS); --json has
+{"findings": [{severity, id, what, evidence, cure}], "unseen": []}.
 
 Exit status: 0 nothing found, 1 warnings, 2 errors.
 
 Examples:
   sudo eni-routed doctor
   sudo eni-routed doctor --json | jq -r '.findings[] | .id + ": " + .cure'
-  sudo eni-routed doctor --root /mnt              the files of another machine's disk, beside this one's kernel`,
+  sudo eni-routed doctor --root /mnt     files of another machine's disk, beside
+                                         this one's kernel`,
   },
   {
     name: 'metrics',
@@ -116,22 +121,26 @@ Examples:
     load: async () => (await import('./metrics.ts')).metrics,
     json: true,
     help: `
-Works without privilege. The daemon serves the same at a unix socket, as OpenMetrics to those who ask for it, and
-writes it to a file for the node exporter where metrics.textfile names one.
+Works without privilege. The daemon serves the same at a unix socket, as
+OpenMetrics to those who ask for it, and writes it to a file for the node
+exporter where metrics.textfile names one.
 
 Exit status: 0, or 69 where no daemon answers.
 
 Examples:
   eni-routed metrics | promtool check metrics
   eni-routed metrics --json | jq -r '.[].name'
-  curl --unix-socket /run/eni-routed/netns-INODE.metrics.sock http://localhost/metrics`,
+  curl --unix-socket /run/eni-routed/*.metrics.sock http://localhost/metrics`,
   },
   {
     name: 'explain',
     summary: "tell by which rule, table and route packets leave, and why; hold the kernel's answer against it",
     load: async () => (await import('./explain.ts')).explain,
     json: true,
-    words: 'SOURCE [to] [DESTINATION] [tcp|udp|icmp] [sport N] [dport N] [mark M] [oif LINK] [in LINK] [uid N] [tos N]',
+    words: [
+      '<SOURCE...>',
+      '[to] [DESTINATION] [tcp|udp|icmp] [sport N] [dport N] [mark M] [oif LINK] [in LINK] [uid N] [tos N]',
+    ],
     options: [
       ['--to <address>', 'destination; without one some that tell: a neighbour, the VPC, the Internet'],
       ['--protocol <name>', 'tcp (default), udp, icmp, or a number'],
@@ -146,14 +155,18 @@ Examples:
       ['--svg [file]', 'draw it, into the file or to standard output'],
     ],
     help: `
-SOURCE is an address of this host, or a link by name, MAC or ENI id; without it (to DESTINATION alone) what the kernel
-chooses for a program that names none. For an incoming connection (in LINK) it is
-the remote address; then the DNAT of nftables and iptables-nft is followed, rp_filter judged, and the way of the
-answer shown, by the marks of containers = "connmark" where it is a container's. Filters are not judged.
+SOURCE is an address of this host, or a link by name, MAC or ENI id; without it
+(to DESTINATION alone) what the kernel chooses for a program that names none.
+For an incoming connection (in LINK) it is the remote address; then the DNAT of
+nftables and iptables-nft is followed, rp_filter judged, and the way of the
+answer shown, by the marks of containers = "connmark" where it is a container's.
+Filters are not judged.
 
-Sends nothing, changes nothing. Works without the daemon and without privilege, but for nftables, which root may read.
+Sends nothing, changes nothing. Works without the daemon and without privilege,
+but for nftables, which root may read.
 
-Exit status: 0 the way back is the way in, 1 it is not, or the kernel's own answer differs, 64 wrong usage.
+Exit status: 0 the way back is the way in; 1 it is not, the kernel's own answer
+differs, or this host has no such address or link; 64 wrong usage.
 
 Examples:
   eni-routed explain 172.31.0.218
@@ -169,8 +182,9 @@ Examples:
     load: async () => (await import('./watch.ts')).watch,
     json: true,
     help: `
-Looks at every event of the kernel and every 15 seconds, and counts packets once a second, by link: whose packets they
-are is not told, since that would take rules of nftables. On a terminal q or Ctrl-C ends it; anywhere else, and with
+Looks at every event of the kernel and every 15 seconds, and counts packets once
+a second, by link: whose packets they are is not told, since that would take
+rules of nftables. On a terminal q or Ctrl-C ends it; anywhere else, and with
 --json, each change is one line. Works without the daemon and without privilege.
 
 Examples:
@@ -182,15 +196,16 @@ Examples:
     summary: 'show what the daemon changed, when and why, from the journal',
     load: async () => (await import('./history.ts')).history,
     json: true,
-    optionalWords: '[INTERFACE], by name, MAC or ENI id; also one that is gone',
+    words: ['[INTERFACE]', 'by name, MAC or ENI id; also one that is gone'],
     options: [
       ['--since <time>', 'only from then on, as journalctl takes it: yesterday, "-2 hours", "2026-01-02 03:04"'],
     ],
     help: `
-Works without the daemon. Needs root, or membership in the group systemd-journal.
+Works without the daemon. Needs root, or membership in the group
+systemd-journal.
 
-Exit status: 0, also where nothing is recorded; 1 journalctl refuses, 64 wrong usage, 69 there is no journalctl,
-77 this user may not read the journal.
+Exit status: 0, also where nothing is recorded; 1 journalctl refuses, 64 wrong
+usage, 69 there is no journalctl, 77 this user may not read the journal.
 
 Examples:
   eni-routed history
@@ -199,7 +214,7 @@ Examples:
   },
   {
     name: 'cleanup',
-    summary: 'take away exactly what is ours: rules, routes and link groups',
+    summary: 'take away exactly what is ours: rules, routes, link groups, marks, addresses',
     load: async () => (await import('./cleanup.ts')).cleanup,
     json: true,
     help: `
@@ -214,11 +229,14 @@ Example:
     load: async () => (await import('./precompile.ts')).precompile,
     json: true,
     help: `
-For those who install the program: the packages do it by themselves. What is kept holds for this very program on this very
-Node; where it does not, and where there is none, the program compiles itself as it starts, and log level "debug" tells why.
-Changes nothing else. A file that is there is replaced; to be rid of it, delete it.
+For those who install the program: the packages do it by themselves. What is
+kept holds for this very program on this very Node; where it does not, and where
+there is none, the program compiles itself as it starts, and log level "debug"
+tells why. Changes nothing else. A file that is there is replaced; to be rid of
+it, delete it.
 
-Exit status: 0, 77 no right to write beside the program, 1 nothing was kept for another reason.
+Exit status: 0, 77 no right to write beside the program, 1 nothing was kept for
+another reason.
 
 Example:
   sudo eni-routed precompile`,
@@ -229,7 +247,11 @@ Example:
     load: async () => (await import('./demo.ts')).demo,
     json: true,
     help: `
-Needs root, iproute2, nftables and ping. Takes a few seconds and leaves nothing behind, also after Ctrl-C.
+Needs root, iproute2, nftables and ping. Takes a few seconds and leaves nothing
+behind, also after Ctrl-C.
+
+Exit status: 0 all turned out as told, 1 it did not, 69 a tool is missing,
+77 not root.
 
 Example:
   sudo eni-routed demo`,
@@ -276,7 +298,7 @@ export function createProgram(finish: (code: number) => void): Command {
 
 function addVerb(
   program: Command,
-  { name, summary, load, json, options, words, optionalWords, help }: Verb,
+  { name, summary, load, json, options, words, help }: Verb,
   finish: (code: number) => void,
 ): void {
   const command = program
@@ -290,10 +312,7 @@ function addVerb(
     .exitOverride()
     .action(async () => finish(await (await load())(command.optsWithGlobals<CommonOptions>(), command.args)))
   if (words) {
-    command.argument('<words...>', words)
-  }
-  if (optionalWords) {
-    command.argument('[words...]', optionalWords)
+    command.argument(...words)
   }
   for (const [flags, description] of options ?? []) {
     command.option(flags, description)

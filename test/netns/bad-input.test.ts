@@ -112,7 +112,7 @@ describe('words of which nothing can be made end with an error that says so', ()
     { args: ['explain', 'x'.repeat(100_000)], code: 1, says: 'there is no link "xxx' },
     { args: ['doctor', '--root', '/nowhere'], code: 64, says: '--root /nowhere: there is no such directory' },
     { args: ['history', '--since', 'never'], code: 1, says: 'Failed to parse timestamp: never' },
-    { args: ['history', 'a', 'b'], code: 64, says: 'one interface at a time' },
+    { args: ['history', 'a', 'b'], code: 64, says: 'Expected 1 argument but got 2' },
     { args: ['metrics'], code: 69, says: 'no daemon answers' },
     { args: ['watch', 'eth0'], code: 64, says: 'too many arguments' },
   ])('$args: $code', async ({ args, code, says }, { vpc }) => {

@@ -317,7 +317,7 @@ describe('explain', () => {
     { args: ['172.31.0.218', 'to', '8.8.8.8', 'dport', '70000'], code: 64, says: '"70000" is no destination port' },
     { args: ['172.31.0.218', 'to', '2600::1'], code: 64, says: 'different families' },
     { args: ['172.31.0.218', 'sport'], code: 64, says: '"sport" needs a value' },
-    { args: [], code: 64, says: 'missing required argument' },
+    { args: [], code: 64, says: "missing required argument 'SOURCE'" },
   ])('$args: $says', async ({ args, code, says }, { vpc }) => {
     await attachBoth(vpc)
     const outcome = await explain(vpc, ...args)

@@ -7,7 +7,15 @@ import { type Entry, text } from './tree.ts'
 export interface Verb {
   readonly name: string
   readonly summary: string
-  readonly options: readonly { readonly long: string; readonly summary: string; readonly takesFile: boolean }[]
+  /** What follows it that is no option, as its usage has it, and what that means. */
+  readonly words: readonly { readonly term: string; readonly summary: string }[]
+  readonly options: readonly {
+    readonly long: string
+    /** With its value: `--to <address>`. */
+    readonly flags: string
+    readonly summary: string
+    readonly takesFile: boolean
+  }[]
 }
 
 /** Completions for bash, zsh and fish, of the verbs that the program has. */
@@ -24,11 +32,16 @@ export const verbsOf = (program: Command): Verb[] =>
   program.commands.map((command) => ({
     name: command.name(),
     summary: command.description(),
+    words: command.registeredArguments.map((argument) => ({
+      term: argument.required ? `${argument.name()}...` : `[${argument.name()}]`,
+      summary: argument.description,
+    })),
     options: command.createHelp().visibleOptions(command).map(optionOf),
   }))
 
 const optionOf = (option: Option) => ({
   long: option.long!,
+  flags: option.flags,
   summary: option.description,
   takesFile: option.required && /file/i.test(option.flags),
 })

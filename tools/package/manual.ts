@@ -47,14 +47,25 @@ const keys = (toml: string): string =>
     })
     .join('\n')
 
-const verbEntry = ({ name, summary, options }: Verb): string =>
-  [
-    `.TP\n.B ${name}`,
+function verbEntry({ name, summary, words, options }: Verb): string {
+  const own = options.filter(({ long }) => !['--config', '--help', '--json'].includes(long))
+  const details = [
+    ...words.map(({ term, summary: what }) => `.TP\n.I ${escaped(term)}\n${lines(what)}.`),
+    ...own.map(({ flags, summary: what }) => `.TP\n${flagsEntry(flags)}\n${lines(what)}.`),
+  ]
+  return [
+    `.TP\n.BR ${name}${words.map(({ term }) => ` " "\\fI${escaped(term)}\\fR`).join('')}`,
     `${lines(capital(summary))}.`,
-    ...options
-      .filter(({ long }) => !['--config', '--help', '--json'].includes(long))
-      .map(({ long, summary: what }) => `.br\n.B ${escaped(long)}\n${lines(what)}.`),
+    ...(details.length > 0 ? ['.RS', ...details, '.RE'] : []),
   ].join('\n')
+}
+
+/** `--to <address>`: the option bold, its value as a word to be replaced. */
+function flagsEntry(flags: string): string {
+  const [option = '', ...value] = flags.split(' ')
+  const word = value.join(' ').replace(/[<>]/g, '').toUpperCase()
+  return word === '' ? `.B ${escaped(option)}` : `.BI ${escaped(option)} " ${escaped(word)}"`
+}
 
 const capital = (words: string): string => words[0]!.toUpperCase() + words.slice(1)
 
