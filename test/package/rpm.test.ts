@@ -80,8 +80,12 @@ describe.skipIf(inject('noInstallation') !== '')('the scriptlets of the .rpm', {
     expect(await machine.property('ActiveState')).toBe('active')
   })
 
-  test('stop and disable it at its removal', async () => {
+  test('stop and disable it at its removal, and leave nothing that RPM does not know', async () => {
+    machine.guest.write('/usr/lib/eni-routed/program.compiled.123', 'torn')
     await scriptlet('PREUN', 0)
+    expect(await machine.exec('sh', '-c', 'echo /usr/lib/eni-routed/program.compiled*')).toBe(
+      '/usr/lib/eni-routed/program.compiled\n',
+    )
     expect(await machine.property('ActiveState')).toBe('inactive')
     expect(await machine.exec('find', '/etc/systemd/system', '-name', 'eni-routed*')).toBe('')
     await machine.exec('rm', '/usr/lib/systemd/system/eni-routed.service')

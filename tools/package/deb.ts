@@ -9,7 +9,12 @@ import { documentation } from './contents.ts'
 import type { Origin } from './origin.ts'
 import { type Entry, gzipped, installedSize, text, writeTree } from './tree.ts'
 
-export const maintainer = 'eni-routed maintainers <maintainers@example.com>'
+/**
+ * Who answers for the package: whoever builds it, named as Debian's own tools have it (debchange(1)). The project has no mail
+ * address; a domain that never is one (RFC 2606) says so, rather than somebody else's.
+ */
+const { DEBFULLNAME: fullName = 'eni-routed', DEBEMAIL: mail = 'nobody@eni-routed.invalid' } = process.env
+export const maintainer = `${fullName} <${mail}>`
 const scripts = ['postinst', 'prerm', 'postrm']
 const overrides = 'usr/share/lintian/overrides/eni-routed'
 
