@@ -18,7 +18,11 @@ export const check = (options: CommonOptions): Promise<number> =>
     const styles = paint(wantsColour(process.stdout))
     print(
       good
-        ? styles.green(desired.active ? 'in sync' : 'in sync: fewer than two ENIs, nothing to do')
+        ? styles.green(
+            desired.active
+              ? 'in sync'
+              : `in sync: ${desired.enis.length === 0 ? 'no link counts as an ENI' : 'there is one ENI'}, nothing to do`,
+          )
         : styles.red('not in sync'),
     )
     if (pending.length > 0) {

@@ -15,7 +15,7 @@ import { type Arrival, arrivalOf } from '../policy/explain/arrival.ts'
 import { isDropped, type Passage } from '../policy/explain/passage.ts'
 import { isOurRule } from '../policy/ownership.ts'
 import type { Settings } from '../policy/settings.ts'
-import { paint, wantsColour } from '../terminal.ts'
+import { paint, wantsColour, widthOf } from '../terminal.ts'
 import { print, printJson } from './output.ts'
 import type { CommonOptions } from './session.ts'
 
@@ -75,6 +75,7 @@ function tell(inquiry: Inquiry, settings: Settings, typed: Typed, options: Expla
       styles: paint(wantsColour(process.stdout)),
       all: options.all === true,
       isOurs: (rule) => isOurRule(settings, rule),
+      width: widthOf(process.stdout),
     }
     for (const [i, one] of told.entries()) {
       if (i > 0) print()

@@ -1,6 +1,7 @@
 import { exit } from '../exit.ts'
 import { look } from '../look.ts'
 import { linkNamer } from '../state/snapshot.ts'
+import { paint, wantsColour } from '../terminal.ts'
 import { changeJson, planLine, print, printJson } from './output.ts'
 import { type CommonOptions, withSession } from './session.ts'
 
@@ -14,6 +15,10 @@ export const plan = (options: CommonOptions): Promise<number> =>
     } else {
       for (const change of pending) {
         print(planLine(change, name))
+      }
+      // Silence leaves a person in doubt; a program is to get commands alone.
+      if (pending.length === 0 && process.stdout.isTTY) {
+        print(paint(wantsColour(process.stdout)).green('in sync: nothing to change'))
       }
     }
     return pending.length === 0 ? exit.ok : exit.pending

@@ -102,7 +102,8 @@ async function reload(options: CommonOptions, log: Log): Promise<{ next?: Config
     for (const fault of faults) {
       log.error({ event: 'reload', result: 'refused' }, `the configuration is kept as it was: ${fault}`)
     }
-    return { complaint: faults.join('; ') }
+    const more = faults.length - 1
+    return { complaint: `${faults[0]}${more > 0 ? ` (and ${more} more, see eni-routed doctor)` : ''}` }
   }
   log.info({ event: 'reload', result: 'done' }, 'the configuration was read again')
   return { next: config }

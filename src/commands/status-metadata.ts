@@ -36,7 +36,9 @@ export function metadataText({ expected, enis }: Knowledge): string {
   if (!expected) {
     return 'off'
   }
-  return enis.size === 0 ? 'nothing known' : `${enis.size} ${enis.size === 1 ? 'ENI' : 'ENIs'} known`
+  return enis.size === 0
+    ? 'nothing known: it has not answered, or no document of an ENI has come yet'
+    : `${enis.size} ${enis.size === 1 ? 'ENI' : 'ENIs'} known`
 }
 
 export const metadataHeader = ['INTERFACE', 'ENI ID', 'CARD', 'DEVICE', 'SUBNET', 'DELEGATED', 'DIFFERS']

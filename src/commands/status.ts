@@ -2,9 +2,10 @@ import type { Assessment } from '../assess.ts'
 import { exit } from '../exit.ts'
 import type { EniPlan } from '../policy/desired.ts'
 import { enumerate } from '../policy/enumerate.ts'
+import { isRoutable } from '../state/address.ts'
 import { formatPrefix } from '../state/prefix.ts'
 import { linkNamer } from '../state/snapshot.ts'
-import { columns, paint, wantsColour } from '../terminal.ts'
+import { columns, fold, paint, wantsColour, widthOf } from '../terminal.ts'
 import { changeJson, print, printJson, printProblems } from './output.ts'
 import { assessSession, type CommonOptions, type Session, withSession } from './session.ts'
 import { metadataHeader, metadataJson, metadataRows, metadataText } from './status-metadata.ts'
@@ -55,9 +56,18 @@ function printStatus({ daemon, silentDaemon, settings }: Session, assessment: As
     : pending.length > 0
       ? yellow(`${pending.length} changes pending`)
       : green('in sync')
-  print(`routing  ${desired.active ? verdict : 'nothing to do: fewer than two ENIs'}`)
-  print(`daemon   ${daemonText(daemon, silentDaemon)}`)
-  print(`metadata ${metadataText(settings.knowledge)}`)
+  const width = widthOf(process.stdout)
+  const heads = [
+    `routing  ${desired.active ? verdict : idleness(desired.enis.length)}`,
+    `daemon   ${daemonText(daemon, silentDaemon)}`,
+    `metadata ${metadataText(settings.knowledge)}`,
+  ]
+  for (const line of heads.flatMap((head) => folded(head, width))) {
+    print(line)
+  }
+  if (daemon?.lastChange) {
+    print(`         last: ${daemon.lastChange.command}`)
+  }
   for (const line of transitLines(desired.enis)) {
     print(line)
   }
@@ -67,7 +77,10 @@ function printStatus({ daemon, silentDaemon, settings }: Session, assessment: As
   if (desired.enis.length > 0) {
     print()
     const header = ['ENI', 'MAC', 'TABLE', 'ADDRESS', 'ROUTER'].map(bold)
-    for (const line of columns([header, ...desired.enis.flatMap((plan) => eniRows(plan, dim))])) {
+    for (const line of columns([
+      header,
+      ...desired.enis.flatMap((plan) => eniRows(plan, addressesOf(assessment, plan), dim)),
+    ])) {
       print(line)
     }
   }
@@ -96,9 +109,25 @@ function daemonText(daemon: Session['daemon'], silent: number | undefined): stri
   if (!daemon) {
     return 'does not run here; start it with: systemctl start eni-routed'
   }
-  const last = daemon.lastChange ? `; last: ${daemon.lastChange.command} at ${daemon.lastChange.at}` : ''
-  return `process ${daemon.pid} since ${daemon.since}, ${daemon.health}; ${daemon.changes} changes${last}`
+  const { pid, since, health, changes, lastChange } = daemon
+  const state = health === 'single' ? 'idle' : health
+  return `process ${pid} since ${since}, ${state}; ${changes} changes${lastChange ? `, the last at ${lastChange.at}:` : ''}`
 }
+
+/** Why nothing is done. Somewhere else than on EC2 the interfaces may have to be named. */
+const idleness = (count: number): string =>
+  count === 0
+    ? 'nothing to do: no link counts as an ENI; interfaces.include in the configuration names others (man eni-routed.toml)'
+    : 'nothing to do: there is one ENI'
+
+/** Behind `routing  `. */
+const headed = 9
+const folded = (head: string, width: number | undefined): string[] =>
+  fold(
+    [head.slice(0, headed) + (head.slice(headed).split(' ')[0] ?? ''), ...head.slice(headed).split(' ').slice(1)],
+    width,
+    headed,
+  )
 
 /** ENIs that carry packets of other hosts, and what of that is left alone. */
 function transitLines(enis: readonly EniPlan[]): string[] {
@@ -109,9 +138,16 @@ function transitLines(enis: readonly EniPlan[]): string[] {
   })
 }
 
+/** What the kernel has, which is all that there is to show where nothing is done. */
+const addressesOf = ({ snapshot }: Assessment, { eni }: EniPlan): string[] =>
+  snapshot.addresses
+    .filter((address) => address.linkIndex === eni.link.index && isRoutable(address))
+    .map(({ address }) => address)
+
 /** The ENI's name stands on its first row alone. */
-function eniRows({ eni, table, routing }: EniPlan, dim: (text: string) => string): string[][] {
+function eniRows({ eni, table, routing }: EniPlan, own: readonly string[], dim: (text: string) => string): string[][] {
   const state = eni.unmanagedBecause ?? (eni.link.up ? 'no address' : 'down')
+  const unrouted = eni.managed && eni.link.up ? summary(own).map((address) => [address, dim('as main says')]) : []
   const cells = routing.flatMap(({ addresses, gateway }) =>
     summary(addresses).map((address) => [
       address,
@@ -119,10 +155,8 @@ function eniRows({ eni, table, routing }: EniPlan, dim: (text: string) => string
     ]),
   )
   const first = [eni.link.name, eni.link.mac, table === undefined ? '-' : String(table)]
-  return (cells.length === 0 ? [[dim(state), '']] : cells).map((row, i) => [
-    ...(i === 0 ? first : ['', '', '']),
-    ...row,
-  ])
+  const rows = cells.length > 0 ? cells : unrouted
+  return (rows.length === 0 ? [[dim(state), '']] : rows).map((row, i) => [...(i === 0 ? first : ['', '', '']), ...row])
 }
 
 /** Addresses of a family that are shown one by one; of more the first few stand for all. */

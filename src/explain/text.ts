@@ -6,7 +6,7 @@ import type { Step } from '../policy/fib/rules.ts'
 import type { Way } from '../policy/fib/way.ts'
 import type { Redirection } from '../policy/redirect/redirection.ts'
 import type { Rule } from '../state/rule.ts'
-import { columns, type paint } from '../terminal.ts'
+import { columns, fold, type paint } from '../terminal.ts'
 import { foldSteps, missesText, type Row } from './fold.ts'
 import { protocolName } from './request.ts'
 import type { Words } from './words.ts'
@@ -22,6 +22,8 @@ export interface Telling {
   /** Every rule, however many miss. */
   readonly all: boolean
   readonly isOurs: (rule: Rule) => boolean
+  /** Of the terminal; undefined where it is none. */
+  readonly width: number | undefined
 }
 
 /** An account for a terminal, line by line; `title` says what the packet stands for. */
@@ -30,7 +32,7 @@ export function accountLines(account: Account, title: string, telling: Telling):
   const { packet, way, without, symmetry, symmetryWithout, kernel } = account
   const same = words.fate(way.fates[0] ?? nowhere) === words.fate(without.fates[0] ?? nowhere) && way.fates.length === 1
   const fates = (found: Way) => found.fates.map((fate) => words.fate(fate)).join('; or ')
-  const rows = [
+  const rows: [string, string][] = [
     ...stepRows(way.steps, telling),
     ['way out', styles.bold(fates(way))],
     ['way back', verdict(symmetry, styles)],
@@ -39,16 +41,26 @@ export function accountLines(account: Account, title: string, telling: Telling):
   ]
   return [
     `${styles.bold(words.packet(packet))}${title ? styles.dim(` (${title})`) : ''}`,
-    ...columns(rows.map(([label, ...rest]) => [`  ${label}`, ...rest])),
+    ...beside(rows, telling),
     ...disagreement(account, telling),
     ...unledLines(account, telling),
     ...hints(account, telling),
   ]
 }
 
+/** Labels, and their texts beside them, folded there. */
+function beside(rows: readonly (readonly [string, string])[], { width }: Telling): string[] {
+  const labels = columns([...rows.map(([label]) => [`  ${label}`, '|']), ['', '|']]).map((line) => line.slice(0, -1))
+  const indent = labels.at(-1)?.length ?? 0
+  return rows.flatMap(([, text], i) => {
+    const [first = '', ...words] = text.split(' ')
+    return fold([`${labels[i]}${first}`, ...words], width, indent)
+  })
+}
+
 const nowhere = { kind: 'refused', error: 'ENETUNREACH' } as const
 
-function stepRows(steps: readonly Step[], { words, styles, all, isOurs }: Telling): string[][] {
+function stepRows(steps: readonly Step[], { words, styles, all, isOurs }: Telling): [string, string][] {
   const rows: readonly Row[] = all
     ? steps.map((step) => ({ kind: 'step', step }))
     : foldSteps(steps, isOurs, mostMisses)
@@ -185,7 +197,7 @@ function arrivingLines(passage: Passage, telling: Telling): string[] {
   const { words, styles } = telling
   const { account, fates } = passage
   const dropped = isDropped(passage)
-  const rows = [
+  const rows: [string, string][] = [
     ...stepRows(account.way.steps, telling),
     ['goes', styles.bold(fates.map((fate) => words.fate(fate)).join('; or '))],
     [
@@ -195,7 +207,7 @@ function arrivingLines(passage: Passage, telling: Telling): string[] {
   ]
   return [
     `${styles.bold(words.packet(account.packet))}${styles.dim(` (the way in)`)}`,
-    ...columns(rows.map(([label, ...rest]) => [`  ${label}`, ...rest])),
+    ...beside(rows, telling),
     ...(dropped ? [] : disagreement(account, telling)),
   ]
 }
