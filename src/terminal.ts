@@ -52,7 +52,8 @@ export function fold(words: readonly string[], width: number | undefined, indent
   return lines
 }
 
-const visible = (text: string): number => stripVTControlCharacters(text).length
+/** Characters without colour codes. */
+export const visible = (text: string): number => stripVTControlCharacters(text).length
 
 /** Rows as aligned columns, two spaces apart; nothing trails. Widths count characters without colour codes. */
 export function columns(rows: readonly (readonly string[])[]): string[] {

@@ -1,7 +1,7 @@
 import type { ChangeLine } from '../lab/daemon-process.ts'
 import type { Findings, FirstAnswer, Step } from '../lab/experiment.ts'
 import { type Answer, type Observation, places } from '../lab/look.ts'
-import { columns, paint } from '../terminal.ts'
+import { columns, fold, paint, visible, widthOf } from '../terminal.ts'
 
 /** What was done and seen in a step of the demo. */
 export interface StepReport extends Findings {
@@ -30,6 +30,12 @@ export class DemoScreen {
     this.#draw()
   }
 
+  /** A paragraph, folded; what stands in front of it, and the indentation of its further lines. */
+  text(text: string, front = '', indent = 0): void {
+    const [first, ...words] = text.split(' ')
+    for (const line of fold([front + first, ...words], widthOf(this.#output), indent)) this.line(line)
+  }
+
   heading(number: number, { title, progress }: Step): void {
     this.line()
     this.line(this.#paint.bold(`${number}. ${title}`))
@@ -38,7 +44,11 @@ export class DemoScreen {
 
   change({ command, cause }: ChangeLine, atMs: number): void {
     const { dim, cyan } = this.#paint
-    this.line(`   ${dim(`${atMs.toFixed(0).padStart(5)} ms`)}  ${cyan(command)}${dim(`  # ${cause}`)}`)
+    const line = `   ${dim(`${atMs.toFixed(0).padStart(5)} ms`)}  ${cyan(command)}`
+    const reason = `  # ${cause}`
+    // What does not fit is left out: two dozen lines that wrap are not read.
+    const fits = visible(line) + reason.length <= (widthOf(this.#output) ?? Infinity)
+    this.line(fits ? line + dim(reason) : line)
   }
 
   result({ answers, firstAnswers = [], claim, ok, durationMs, faults, ...seen }: StepReport): void {
@@ -47,7 +57,8 @@ export class DemoScreen {
     for (const line of [...firstAnswers.map(describeFirst), ...this.#table(answers), ...this.#drops(seen)]) {
       this.line(`   ${line}`)
     }
-    this.line(`   ${ok ? green('✓') : red('✗ not so:')} ${claim} ${dim(`(${(durationMs / 1000).toFixed(2)} s)`)}`)
+    const took = dim(`(${(durationMs / 1000).toFixed(2)} s)`)
+    this.text(`${claim} ${took}`, `   ${ok ? green('✓') : red('✗ not so:')} `, 5)
     for (const fault of faults) {
       this.line(`     ${red(fault)}`)
     }
@@ -76,13 +87,13 @@ export class DemoScreen {
 
   #table(answers: readonly Answer[]): string[] {
     const { green, red, dim } = this.#paint
-    const tell = ({ ok, rttMs }: Answer) => (ok ? green(`answers in ${rttMs!.toFixed(2)} ms`) : red('no answer'))
+    const tell = ({ ok, rttMs }: Answer) => (ok ? green(`${rttMs!.toFixed(2)} ms`) : red('no answer'))
     const addresses = [...new Set(answers.map(({ address }) => address))]
     const rows = addresses.map((address) => {
       const cells = answers.filter((answer) => answer.address === address)
       return [cells[0]!.eni, address, address.includes(':') ? 'TCP' : 'ping', ...cells.map(tell)]
     })
-    return columns([['', '', '', ...places].map((text) => dim(text)), ...rows])
+    return columns([['', 'seen from', '', ...places.map(short)].map((text) => dim(text)), ...rows])
   }
 
   #drops({ dropped }: Pick<Observation, 'dropped'>): string[] {
@@ -110,7 +121,10 @@ export class DemoScreen {
   }
 }
 
+/** So that a row fits 80 columns. */
+const short = (place: string): string => place.replace(/^from (the same )?/, (_, same) => (same ? 'same ' : ''))
+
 const describeFirst = ({ address, afterMs }: FirstAnswer): string =>
   afterMs === undefined
     ? `${address} has not answered`
-    : `${address} answers ${afterMs.toFixed(1)} ms after it was added (TCP from beyond the router)`
+    : `${address} answers ${afterMs.toFixed(1)} ms after it was added (from beyond the router)`

@@ -98,6 +98,9 @@ class Journal {
   }
 }
 
+const introduction =
+  'In it are an instance, to which network interfaces (ENIs) are attached, and three hosts that probe their addresses: IPv4 by ping, IPv6 by a TCP connection. As in EC2, what leaves by an interface with a source that is not its own is dropped.'
+
 /** The lab's errors in the terms of the program's exit codes. */
 async function createVpc(screen: DemoScreen | undefined): Promise<Vpc> {
   const start = performance.now()
@@ -106,7 +109,8 @@ async function createVpc(screen: DemoScreen | undefined): Promise<Vpc> {
   try {
     const vpc = await Vpc.create()
     const seconds = ((performance.now() - start) / 1000).toFixed(2)
-    screen?.line(`A VPC in network namespaces (${seconds} s); the network of this machine itself is not touched.`)
+    screen?.text(`A VPC in network namespaces (${seconds} s); the network of this machine itself is not touched.`)
+    screen?.text(introduction)
     return vpc
   } catch (error) {
     if (error instanceof MissingToolsError) {
