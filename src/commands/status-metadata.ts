@@ -37,7 +37,7 @@ export function metadataText({ expected, enis }: Knowledge): string {
     return 'off'
   }
   return enis.size === 0
-    ? 'nothing known: it has not answered, or no document of an ENI has come yet'
+    ? 'nothing known: no answer, or no document of an ENI so far'
     : `${enis.size} ${enis.size === 1 ? 'ENI' : 'ENIs'} known`
 }
 

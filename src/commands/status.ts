@@ -5,7 +5,7 @@ import { enumerate } from '../policy/enumerate.ts'
 import { isRoutable } from '../state/address.ts'
 import { formatPrefix } from '../state/prefix.ts'
 import { linkNamer } from '../state/snapshot.ts'
-import { columns, fold, paint, wantsColour, widthOf } from '../terminal.ts'
+import { columns, fold, paint, visible, wantsColour, widthOf } from '../terminal.ts'
 import { changeJson, print, printJson, printProblems } from './output.ts'
 import { assessSession, type CommonOptions, type Session, withSession } from './session.ts'
 import { metadataHeader, metadataJson, metadataRows, metadataText } from './status-metadata.ts'
@@ -49,7 +49,7 @@ function statusJson({ daemon, settings }: Session, assessment: Assessment) {
 function printStatus({ daemon, silentDaemon, settings }: Session, assessment: Assessment): void {
   const { desired, pending, problems } = assessment
   const styles = paint(wantsColour(process.stdout))
-  const { bold, dim, green, red, yellow } = styles
+  const { bold, green, red, yellow } = styles
   const bad = problems.some(({ severity }) => severity === 'error')
   const verdict = bad
     ? red('degraded')
@@ -58,15 +58,13 @@ function printStatus({ daemon, silentDaemon, settings }: Session, assessment: As
       : green('in sync')
   const width = widthOf(process.stdout)
   const heads = [
-    `routing  ${desired.active ? verdict : idleness(desired.enis.length)}`,
-    `daemon   ${daemonText(daemon, silentDaemon)}`,
-    `metadata ${metadataText(settings.knowledge)}`,
+    ...folded(`routing  ${desired.active ? verdict : idleness(desired.enis.length)}`, width),
+    ...folded(`daemon   ${daemonText(daemon, silentDaemon)}`, width),
+    ...lastChange(daemon, width),
+    ...folded(`metadata ${metadataText(settings.knowledge)}`, width),
   ]
-  for (const line of heads.flatMap((head) => folded(head, width))) {
+  for (const line of heads) {
     print(line)
-  }
-  if (daemon?.lastChange) {
-    print(`         last: ${daemon.lastChange.command}`)
   }
   for (const line of transitLines(desired.enis)) {
     print(line)
@@ -76,11 +74,7 @@ function printStatus({ daemon, silentDaemon, settings }: Session, assessment: As
   }
   if (desired.enis.length > 0) {
     print()
-    const header = ['ENI', 'MAC', 'TABLE', 'ADDRESS', 'ROUTER'].map(bold)
-    for (const line of columns([
-      header,
-      ...desired.enis.flatMap((plan) => eniRows(plan, addressesOf(assessment, plan), dim)),
-    ])) {
+    for (const line of eniTable(assessment, styles, width)) {
       print(line)
     }
   }
@@ -114,6 +108,12 @@ function daemonText(daemon: Session['daemon'], silent: number | undefined): stri
   return `process ${pid} since ${since}, ${state}; ${changes} changes${lastChange ? `, the last at ${lastChange.at}:` : ''}`
 }
 
+/** The whole nftables table is one command: history has it in full. */
+function lastChange(daemon: Session['daemon'], width = Infinity): string[] {
+  const line = daemon?.lastChange && `         last: ${daemon.lastChange.command}`
+  return line === undefined ? [] : [line.length > width ? `${line.slice(0, width - 1)}…` : line]
+}
+
 /** Why nothing is done. Somewhere else than on EC2 the interfaces may have to be named. */
 const idleness = (count: number): string =>
   count === 0
@@ -138,6 +138,18 @@ function transitLines(enis: readonly EniPlan[]): string[] {
   })
 }
 
+/** Where a router is known from stands beside it, if the terminal has room for it. */
+function eniTable(assessment: Assessment, { bold, dim }: ReturnType<typeof paint>, width = Infinity): string[] {
+  const header = ['ENI', 'MAC', 'TABLE', 'ADDRESS', 'ROUTER'].map(bold)
+  const table = (origin: (from: string) => string) =>
+    columns([
+      header,
+      ...assessment.desired.enis.flatMap((plan) => eniRows(plan, addressesOf(assessment, plan), { dim, origin })),
+    ])
+  const whole = table((from) => ` ${dim(`(${from})`)}`)
+  return whole.every((line) => visible(line) <= width) ? whole : table(() => '')
+}
+
 /** What the kernel has, which is all that there is to show where nothing is done. */
 const addressesOf = ({ snapshot }: Assessment, { eni }: EniPlan): string[] =>
   snapshot.addresses
@@ -145,13 +157,18 @@ const addressesOf = ({ snapshot }: Assessment, { eni }: EniPlan): string[] =>
     .map(({ address }) => address)
 
 /** The ENI's name stands on its first row alone. */
-function eniRows({ eni, table, routing }: EniPlan, own: readonly string[], dim: (text: string) => string): string[][] {
+interface Wording {
+  readonly dim: (text: string) => string
+  readonly origin: (from: string) => string
+}
+
+function eniRows({ eni, table, routing }: EniPlan, own: readonly string[], { dim, origin }: Wording): string[][] {
   const state = eni.unmanagedBecause ?? (eni.link.up ? 'no address' : 'down')
   const unrouted = eni.managed && eni.link.up ? summary(own).map((address) => [address, dim('as main says')]) : []
   const cells = routing.flatMap(({ addresses, gateway }) =>
     summary(addresses).map((address) => [
       address,
-      gateway ? `${gateway.address ?? 'on-link'} ${dim(`(${gateway.from})`)}` : 'none known',
+      gateway ? `${gateway.address ?? 'on-link'}${origin(gateway.from)}` : 'none known',
     ]),
   )
   const first = [eni.link.name, eni.link.mac, table === undefined ? '-' : String(table)]

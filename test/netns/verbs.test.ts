@@ -35,6 +35,16 @@ async function command(instance: Namespace, [file, ...args]: string[], env: Node
 
 const json = ({ stdout }: Outcome) => JSON.parse(stdout)
 
+describe('status', () => {
+  test('says why nothing is done, and shows the address of the only ENI', async ({ vpc }) => {
+    expect((await cli(vpc, ['status'])).stdout).toContain('nothing to do: no link counts as an ENI; interfaces.include')
+    await vpc.attach(eth0)
+    const { stdout } = await cli(vpc, ['status'])
+    expect(stdout).toContain('nothing to do: there is one ENI')
+    expect(stdout).toMatch(/^eth0 +02:00:\S+ +- +172\.31\.15\.216 +as main says$/m)
+  })
+})
+
 describe('plan', () => {
   test('typed by hand, line by line, is what apply does', async ({ vpc }) => {
     await attachBoth(vpc)
