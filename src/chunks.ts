@@ -8,6 +8,8 @@ type Wrapper = (exports: object, require: (id: string) => unknown, module: Modul
 
 interface Module {
   exports: object
+  /** The chunk that was the first to need it. */
+  readonly loadedFor?: string
 }
 
 /** What Node puts around a CommonJS module. */
@@ -45,17 +47,24 @@ export class Chunks {
   }
 
   /** What a chunk exports, by its name in the folder. */
-  load(name: string): object {
+  load(name: string, loadedFor?: string): object {
     const known = this.#modules.get(name)
     if (known) {
       return known.exports
     }
-    const module: Module = { exports: {} }
+    const module: Module = { exports: {}, ...(loadedFor && { loadedFor }) }
     this.#modules.set(name, module)
     const run: Wrapper = this.#compile(name).runInThisContext()
-    const require = (id: string) => (id.startsWith('./') ? this.load(id.slice(2)) : this.#require(id))
+    const require = (id: string) => (id.startsWith('./') ? this.load(id.slice(2), name) : this.#require(id))
     run(module.exports, require, module, join(this.#folder, name), this.#folder)
     return module.exports
+  }
+
+  /** Forgets a chunk by what it exports, and what was loaded for it first: who needs them again loads them anew. */
+  forget(exports: object): void {
+    for (const [name, module] of this.#modules) {
+      if (module.exports === exports) this.#forget(name)
+    }
   }
 
   /** The start is over: what is loaded later is compiled anew, and nothing is kept for it. */
@@ -71,6 +80,13 @@ export class Chunks {
       { text: this.#read(name), code: script.createCachedData() },
     ])
     return { file: this.#file, bytes: writeCompiled(this.#file, new Map(chunks)) }
+  }
+
+  #forget(name: string): void {
+    this.#modules.delete(name)
+    for (const [other, { loadedFor }] of this.#modules) {
+      if (loadedFor === name) this.#forget(other)
+    }
   }
 
   #compile(name: string): Script {

@@ -53,8 +53,7 @@ export class Daemon {
     pass: () => this.#pass(),
     look: (thorough) => this.#lookAtIntervals(thorough),
     lookAgain: () => this.#lookThoroughly('a second look', 'second look'),
-    rehearse: () => this.#leisure.rehearse(),
-    warmed: () => this.#leisure.tidy(),
+    settled: () => this.#leisure.tidy(),
   })
   #memory: Memory = noMemory
   #enis: ReadonlySet<number> = new Set()
@@ -255,7 +254,7 @@ export class Daemon {
   #tellReady(outcome: PassOutcome): void {
     const what = outcome.desired.active ? '' : ', nothing to do until a second one is attached'
     this.#log.info({ event: 'ready' }, `ready: ${inventoryOf(outcome)}${what}`)
-    this.#rhythm.warmUp()
+    this.#rhythm.started()
   }
 
   /** The kernel has just answered; does it reach us, too? */

@@ -69,7 +69,11 @@ function collectGarbage(): void {
   setFlagsFromString('--expose-gc')
   const gc: (options: object) => void = process.getBuiltinModule('node:vm').runInNewContext('gc')
   setFlagsFromString('--no-expose-gc')
+  // Code goes too, also V8's own of functions that ran a few times: most of it ran at the start and never again.
+  const dropping = ['stress-flush-code', 'flush-baseline-code']
+  for (const flag of dropping) setFlagsFromString(`--${flag}`)
   gc({ type: 'major', flavor: 'last-resort' })
+  for (const flag of dropping) setFlagsFromString(`--no-${flag}`)
 }
 
 export interface Mapping {

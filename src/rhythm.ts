@@ -6,13 +6,8 @@ import { Waker } from './waker.ts'
 const slowInterval = 60_000
 /** ms from the last of a few changes to a second, thorough look, and from the first of them where they do not end. */
 const confirm = { afterLast: 500, afterFirst: 2_000 }
-/** ms spent on rehearsals after the start, in all and at a time: events come first. */
-const warmUpBudget = 200
-const warmUpSlice = 2
-/** ms between two times. */
-const warmUpPause = 5
-/** Rehearsals at most: V8 has compiled everything by then, and a quiet machine is to be quiet soon. */
-const warmUpRehearsals = 3_000
+/** ms from the start's end to the end of what it leads to: a second look, a proof, what threads of V8 are still at. */
+const settling = 1_000
 /** ms before the first retry of what the kernel refuses; doubles up to the longest. */
 const retry = { first: 1, longest: 1_000 }
 
@@ -22,10 +17,8 @@ export interface Beats {
   readonly look: (thorough: boolean) => void
   /** Something was changed. Has to lead to a thorough pass. */
   readonly lookAgain: () => void
-  /** Rehearses a pass for nothing but that V8 compiles its code before it is needed. */
-  readonly rehearse: () => void
-  /** The start is over, with all that belongs to it. */
-  readonly warmed: () => void
+  /** The start is over, with all that it led to. */
+  readonly settled: () => void
 }
 
 /** Everything that happens in time: when the next pass runs, what is tried again, and looks that no event asks for. */
@@ -37,7 +30,7 @@ export class Rhythm {
   /** When the first and the last change were made that no second look has followed yet. */
   #unconfirmed: { readonly first: number; readonly last: number } | undefined
   readonly #thoroughLooks = new Seldom()
-  #warming: NodeJS.Timeout | undefined
+  #settling: NodeJS.Timeout | undefined
   #retries = 0
 
   constructor(beats: Beats) {
@@ -93,25 +86,16 @@ export class Rhythm {
     this.#waker.wakeIn(this.#retryDelay())
   }
 
-  /** `budget` in ms. */
-  warmUp(budget = warmUpBudget, rehearsals = warmUpRehearsals): void {
-    const started = performance.now()
-    const spent = () => performance.now() - started
-    let left = rehearsals
-    do {
-      this.#beats.rehearse()
-      left--
-    } while (left > 0 && spent() < Math.min(warmUpSlice, budget))
-    const rest = budget - spent()
-    const next = rest > 0 && left > 0 ? () => this.warmUp(rest, left) : this.#beats.warmed
-    this.#warming = setTimeout(next, warmUpPause)
+  /** Notes that the start is over. */
+  started(): void {
+    this.#settling = setTimeout(this.#beats.settled, settling)
   }
 
   stop(): void {
     this.#waker.stop()
     clearInterval(this.#interval)
     clearTimeout(this.#confirmation)
-    clearTimeout(this.#warming)
+    clearTimeout(this.#settling)
   }
 
   /** Some of what the kernel does in the wake of an event comes a moment after it, and silently. */

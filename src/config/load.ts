@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
+import { loadedProgram } from '../loader.ts'
 import { defaultConfigFile } from './default-file.ts'
 import { defaults } from './defaults.ts'
 import { ConfigError } from './fault.ts'
@@ -14,7 +15,16 @@ export async function loadConfig(file?: string): Promise<Config> {
   if (file === '') throw new ConfigError([{ file: '--config', problem: 'names no file' }])
   const name = file ?? defaultConfigFile
   const text = readConfig(name, file === undefined)
-  return text === undefined ? defaults : (await import('./parse.ts')).parseConfig(text, name)
+  if (text === undefined) {
+    return defaults
+  }
+  const parser = await import('./parse.ts')
+  try {
+    return parser.parseConfig(text, name)
+  } finally {
+    // A daemon would hold 0.7 MB for the next time that it is told to read its configuration.
+    loadedProgram()?.forget(parser)
+  }
 }
 
 function readConfig(file: string, optional: boolean): string | undefined {

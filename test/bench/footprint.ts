@@ -15,6 +15,8 @@ export interface FootprintEffort {
   readonly churnSeconds: number
   readonly attachments: number
   readonly routes: number
+  /** From the last of the routes until the daemon counts as idle: it gives memory back at the first quiet look. */
+  readonly settleSeconds: number
   readonly routesSeconds: number
 }
 
@@ -42,7 +44,7 @@ export function footprints(effort: FootprintEffort): Promise<Row[]> {
           foreignRoutes(stage.namespace, effort.routes),
         ),
       )
-      await sleep(2_000)
+      await sleep(effort.settleSeconds * 1_000)
       rows.push(
         await subjects.processor(`idle for ${effort.routesSeconds} s, with ${routes}`, { value: 0.02 }, () =>
           sleep(effort.routesSeconds * 1_000),

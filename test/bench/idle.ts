@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { processorTime } from './process-figures.ts'
+import { memory, processorTime } from './process-figures.ts'
 import { reactionOf } from './reaction.ts'
 import { daemon, floor, furnish } from './reactors.ts'
 import type { Row } from './row.ts'
@@ -8,7 +8,7 @@ import { Stage } from './stage.ts'
 
 /** Daemons, and as many floors, that nothing happens to until the end of the run. */
 const sleepers = 5
-/** ms from the start of a daemon until it counts as idle: it looks twice and compiles its code first. */
+/** ms from the start of a daemon until it counts as idle: it looks twice and gives memory back first. */
 const settle = 5_000
 
 /** What lies idle from its creation on, while other items are measured, and is woken in the end. */
@@ -44,6 +44,7 @@ export class Idlers {
     await sleep(Math.max(0, this.#seconds * 1_000 - (performance.now() - this.#since)))
     const elapsed = performance.now() - this.#since
     const shares = this.#ours.map(({ pid, before }) => ((processorTime(pid) - before) / 1e6 / elapsed) * 100)
+    const held = this.#ours.map(({ pid }) => memory(pid))
     const first: (number | null)[] = []
     const floorFirst: (number | null)[] = []
     const again: (number | null)[] = []
@@ -64,6 +65,14 @@ export class Idlers {
       {
         ...{ item: 'idle', what: `processor, ${idle}`, unit: '% of a core', ours: spread(shares), yardsticks: [] },
         goal: { value: 0.02 },
+      },
+      {
+        ...{ item: 'idle', what: `RSS, after ${idle}`, unit: 'MB', yardsticks: [], goal: { value: 50 } },
+        ours: spread(held.map(({ rss }) => rss)),
+      },
+      {
+        ...{ item: 'idle', what: `anonymous memory, after ${idle}`, unit: 'MB', yardsticks: [], goal: { value: 12 } },
+        ours: spread(held.map(({ anonymous }) => anonymous)),
       },
     ]
   }

@@ -46,8 +46,8 @@ const items = {
   footprint: (quick: boolean) =>
     footprints(
       quick
-        ? { churnSeconds: 5, attachments: 50, routes: 10_000, routesSeconds: 5 }
-        : { churnSeconds: 20, attachments: 1_000, routes: 100_000, routesSeconds: 90 },
+        ? { churnSeconds: 5, attachments: 50, routes: 10_000, settleSeconds: 2, routesSeconds: 5 }
+        : { churnSeconds: 20, attachments: 1_000, routes: 100_000, settleSeconds: 65, routesSeconds: 90 },
     ),
   rival: (quick: boolean) => rivals({ tries: quick ? 2 : 8 }),
 }

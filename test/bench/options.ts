@@ -21,7 +21,7 @@ Items:
   lookup      what a packet pays: RTM_GETROUTE and sendto, IPv4 and IPv6
   footprint   memory; processor time under foreign changes, attachments and 100,000 foreign routes
   rival       link → answering, beside amazon-ec2-net-utils under systemd (Debian; builds a guest)
-  idle        address → rule after idle minutes; processor time while idle
+  idle        address → rule after idle minutes; processor time and memory meanwhile
 
 What is compared is measured in turn, so that both meet the same machine. A goal is judged by the interval in which the ratio
 (or the value) lies with 95 % confidence: met, missed, or not judged where the goal lies within it. The load average is told with

@@ -5,28 +5,26 @@ import { Rhythm } from '../../src/rhythm.ts'
 beforeEach(() => vi.useFakeTimers())
 afterEach(() => vi.useRealTimers())
 
-function beating(rehearse = () => {}) {
-  const beats = {
-    ...{ pass: vi.fn(), look: vi.fn<(thorough: boolean) => void>(), lookAgain: vi.fn(), warmed: vi.fn() },
-    rehearse: vi.fn(rehearse),
-  }
+function beating() {
+  const beats = { pass: vi.fn(), look: vi.fn<(thorough: boolean) => void>(), lookAgain: vi.fn(), settled: vi.fn() }
   return { beats, rhythm: new Rhythm(beats) }
 }
 
-/** A rhythm whose rehearsals take `cost` ms each, and how many there were. */
-function warming(cost: number) {
-  const { beats, rhythm } = beating(() => void vi.advanceTimersByTime(cost))
-  rhythm.warmUp()
+test('a start is over once what it led to is over, too', () => {
+  const { beats, rhythm } = beating()
+  rhythm.started()
+  vi.advanceTimersByTime(999)
+  expect(beats.settled).not.toHaveBeenCalled()
   vi.advanceTimersByTime(60_000)
-  expect(beats.warmed).toHaveBeenCalledOnce()
-  return beats.rehearse.mock.calls.length
-}
+  expect(beats.settled).toHaveBeenCalledOnce()
+})
 
-test.each([
-  { name: 'their time is spent', cost: 20, looks: 10 },
-  { name: 'there were three thousand, where they cost nothing', cost: 0, looks: 3_000 },
-])('a young daemon rehearses until $name', ({ cost, looks }) => {
-  expect(warming(cost)).toBe(looks)
+test('a daemon that is stopped before does nothing more', () => {
+  const { beats, rhythm } = beating()
+  rhythm.started()
+  rhythm.stop()
+  vi.advanceTimersByTime(60_000)
+  expect(beats.settled).not.toHaveBeenCalled()
 })
 
 describe('looks at intervals', () => {
