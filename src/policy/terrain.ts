@@ -1,5 +1,5 @@
 import { placeIn } from '../state/halving.ts'
-import type { Prefix } from '../state/prefix.ts'
+import { contains, type Prefix } from '../state/prefix.ts'
 import { ascending, type Block, blockOf, cover, holds, joined } from './cover.ts'
 import { between } from './kept.ts'
 
@@ -58,15 +58,17 @@ function changed(items: readonly Item[], before: readonly Claim[], claims: reado
   }
   const next = [...items]
   const left = deltas.every(({ claim, gone }) =>
-    gone.every((source) => !isThere(source, claim.sources) && remove(next, blockOf(source))),
+    gone.every((source) => !isIn(source, claim.sources) && remove(next, blockOf(source))),
   )
   const taken = left && deltas.every(({ claim, come }) => come.every((source) => insert(next, blockOf(source), claim)))
   return taken ? next : undefined
 }
 
-/** A link may have one address with two lengths. */
-const isThere = ({ address, length }: Prefix, sources: readonly Prefix[]): boolean =>
-  sources.some((other) => other.address === address && other.length === length)
+/** Is it there once more, or a part of it by itself? An address may lie in a prefix that the VPC delegates to its ENI. */
+const isIn = (gone: Prefix, sources: readonly Prefix[]): boolean =>
+  sources.some(({ address, length }) =>
+    length === gone.length ? address === gone.address : length > gone.length && contains(gone, address),
+  )
 
 /** false where the block is a part of one that other sources fill, too. */
 function remove(items: Item[], block: Block): boolean {

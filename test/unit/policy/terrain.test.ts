@@ -39,6 +39,7 @@ test('what is kept and changed one by one is at every moment what is made anew',
 })
 
 const twice = hostPrefix('10.0.0.1')
+const block = networkOf('10.0.0.0', 28)
 test.each([
   {
     name: 'an address that is there twice stays until it is gone twice',
@@ -49,6 +50,11 @@ test.each([
     name: 'two halves are one block',
     held: [[hostPrefix('10.0.0.2')], [hostPrefix('10.0.0.2'), hostPrefix('10.0.0.3')]],
     left: [1, 1],
+  },
+  {
+    name: 'an address in a prefix is left when the prefix goes',
+    held: [[block], [block, twice], [twice]],
+    left: [1, 1, 1],
   },
 ])('$name', ({ held, left }) => {
   const terrain = new Terrain()
