@@ -48,5 +48,6 @@ test('of interfaces that are gone nothing is held, once what is kept was forgott
   expect(await collected(refs)).toBeLessThan(refs.length)
   forgetKept()
   decide(host)
-  expect(await collected(refs)).toBe(refs.length)
+  // What V8 just compiles on another thread holds some until it is done, on a busy machine beyond the first collection.
+  await expect.poll(() => collected(refs)).toBe(refs.length)
 })
