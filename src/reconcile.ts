@@ -112,8 +112,16 @@ function noteRepairs(made: readonly Applied[], { snapshot }: Look, { contention,
 }
 
 function conclude(seen: Look, applied: readonly Applied[], { memory }: PassInput) {
-  const stood = applied.length === 0 && memory.stood !== nothingStood ? memory.stood : stoodAfter(seen, memory.stood)
-  return { ...seen, applied, memory: { tables: seen.desired.tables, stood } }
+  const { desired, pending } = seen
+  const { rules, routes } = memory.stood
+  // Equal lists of which everything was made anew would be held beside them.
+  const isAsBefore = pending.length > 0 || (desired.rules === rules && desired.routes === routes)
+  const isKept = applied.length === 0 && memory.stood !== nothingStood && isAsBefore
+  return {
+    ...seen,
+    applied,
+    memory: { tables: desired.tables, stood: isKept ? memory.stood : stoodAfter(seen, memory.stood) },
+  }
 }
 
 /** What the kernel refused, for people. */

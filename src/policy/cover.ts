@@ -1,6 +1,7 @@
 import { addressBits, familyOf, parseAddress } from '../state/ip.ts'
 import { type Prefix, prefixKey } from '../state/prefix.ts'
 import { digitBits } from './index-numbers.ts'
+import { Entries } from './kept.ts'
 
 /** A prefix, and its address as hexadecimal digits: by them prefixes are sorted, compared and parted. */
 export class Block {
@@ -22,8 +23,7 @@ export class Block {
 }
 
 /** Blocks of earlier passes, by prefix. Not a WeakMap: the collector would look through all of it again and again. */
-const blocks = new Map<string, Block>()
-const kept = 50_000
+const blocks = new Entries<string, Block>(50_000)
 
 /** The fewest prefixes that hold these and not an address more, in ascending order. */
 export function cover(sources: readonly Prefix[]): Block[] {
@@ -94,9 +94,6 @@ export function blockOf(prefix: Prefix): Block {
   const known = blocks.get(key)
   if (known) {
     return known
-  }
-  if (blocks.size >= kept) {
-    blocks.clear()
   }
   const bytes = parseAddress(prefix.address) ?? new Uint8Array(addressBits(familyOf(prefix.address)) / 8)
   let digits = ''

@@ -5,12 +5,13 @@ import type { Rule } from '../state/rule.ts'
 import type { Block } from './cover.ts'
 import type { Holding, WantedRule } from './holding.ts'
 import { bucketAt, digitBits, endAt, eniAt, sectionAt } from './index-numbers.ts'
+import { Entries } from './kept.ts'
 import { defaultLength } from './main-routes.ts'
 import type { Numbers } from './settings.ts'
 import type { Item } from './terrain.ts'
 
 /** Rules that are kept for the next time. */
-const kept = 20_000
+const most = 20_000
 
 /**
  * The rules of the index in one family. Each is made once and given out again: what is the same object as before need not
@@ -19,8 +20,8 @@ const kept = 20_000
 export class IndexRules {
   readonly #family: Family
   readonly #numbers: Numbers
-  readonly #made = new Map<string, WantedRule>()
-  readonly #addresses = new Map<Block, WantedRule & { readonly item: Item }>()
+  readonly #made = new Entries<string, WantedRule>(most)
+  readonly #addresses = new Entries<Block, WantedRule & { readonly item: Item }>(most)
 
   constructor(family: Family, numbers: Numbers) {
     this.#family = family
@@ -59,9 +60,6 @@ export class IndexRules {
       return known
     }
     const made = this.#leap(priority, entry, block.prefix, `${formatPrefix(block.prefix)}: leaves by ${link}`)
-    if (this.#addresses.size >= kept) {
-      this.#addresses.clear()
-    }
     const kind = { ...made, item }
     this.#addresses.set(block, kind)
     return kind
@@ -115,9 +113,6 @@ export class IndexRules {
     const known = this.#made.get(key)
     if (known) {
       return known
-    }
-    if (this.#made.size >= kept) {
-      this.#made.clear()
     }
     const made = make()
     this.#made.set(key, made)

@@ -1,34 +1,38 @@
 /** Keys that are kept: parts of an index come and go for months. */
 const mostKeys = 5_000
 
-/** Goes up when everything is to be forgotten. */
-let age = 0
+/** Everything that is kept, by whose it is: to be let go at once, also by those whom nobody asks any more. */
+let everything = new WeakMap<object, Map<unknown, unknown>>()
 
 /**
  * Forgets all that is kept here, at a quiet moment: what belongs to an interface that is gone would stay, with every list
  * of its time. The next pass makes anew what is still asked for.
  */
 export function forgetKept(): void {
-  age++
+  everything = new WeakMap()
 }
 
-class Entries<V> {
-  readonly #entries = new Map<string, V>()
-  #age = age
+/** Values by key, until all is forgotten, or there are too many. */
+export class Entries<K, V> {
+  readonly #most: number
 
-  get(key: string): V | undefined {
-    if (this.#age !== age) {
-      this.#entries.clear()
-      this.#age = age
-    }
-    return this.#entries.get(key)
+  constructor(most = mostKeys) {
+    this.#most = most
   }
 
-  set(key: string, value: V): void {
-    if (this.#entries.size >= mostKeys) {
-      this.#entries.clear()
-    }
-    this.#entries.set(key, value)
+  get(key: K): V | undefined {
+    return this.#entries?.get(key)
+  }
+
+  set(key: K, value: V): void {
+    const known = this.#entries
+    const entries = known && known.size < this.#most ? known : new Map<K, V>()
+    if (entries !== known) everything.set(this, entries)
+    entries.set(key, value)
+  }
+
+  get #entries(): Map<K, V> | undefined {
+    return everything.get(this) as Map<K, V> | undefined
   }
 }
 
@@ -37,7 +41,7 @@ class Entries<V> {
  * of addresses then costs what has changed. What is made must depend on its inputs and the key alone.
  */
 export class Kept<T> {
-  readonly #kept = new Entries<{ readonly inputs: readonly unknown[]; readonly value: T }>()
+  readonly #kept = new Entries<string, { readonly inputs: readonly unknown[]; readonly value: T }>()
 
   of(key: string, inputs: readonly unknown[], make: () => T): T {
     const known = this.#kept.get(key)
@@ -69,7 +73,7 @@ export function areSame(a: readonly unknown[], b: readonly unknown[]): boolean {
  * of that list and the one before is made anew; it must depend on the item and the key alone.
  */
 export class KeptList<From, To> {
-  readonly #kept = new Entries<{ readonly from: readonly From[]; readonly made: readonly To[] }>()
+  readonly #kept = new Entries<string, { readonly from: readonly From[]; readonly made: readonly To[] }>()
 
   of(key: string, from: readonly From[], make: (item: From) => To): readonly To[] {
     const known = this.#kept.get(key) ?? { from: [], made: [] }

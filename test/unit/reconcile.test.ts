@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { cleanup } from '../../src/cleanup.ts'
 import { Contention } from '../../src/contention.ts'
 import { look } from '../../src/look.ts'
+import { forgetKept } from '../../src/policy/kept.ts'
 import { noMemory, type PassInput, reconcile } from '../../src/reconcile.ts'
 import { objectKey } from '../../src/state/change.ts'
 import { FakeKernel } from '../support/fake-kernel.ts'
@@ -43,6 +44,16 @@ describe('reconcile', () => {
     expect(pass(kernel, { memory })).toMatchObject({ verified: true, applied: [] })
     expect(kernel.observations).toBe(1)
     expect(kernel.batches).toHaveLength(1)
+  })
+
+  test('remembers what stands by the objects of now: after a give-back others stand for the same', () => {
+    const kernel = new FakeKernel(host)
+    const before = pass(kernel)
+    forgetKept()
+    const { desired, memory } = pass(kernel, { memory: before.memory })
+    expect(desired.rules).not.toBe(before.desired.rules)
+    expect(memory.stood.rules).toBe(desired.rules)
+    expect(memory.stood.routes).toBe(desired.routes)
   })
 
   test('reports what the kernel refuses, does the rest, and does not try the same again at once', () => {

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { desiredState } from '../../../src/policy/desired.ts'
 import { diff } from '../../../src/policy/diff.ts'
 import { forgetKept } from '../../../src/policy/kept.ts'
+import { plainSources } from '../../../src/policy/rules.ts'
 import { ethSettings, snapshot } from '../../support/snapshot.ts'
 
 const settings = ethSettings()
@@ -21,13 +22,14 @@ const decide = (text: string) => {
   return { seen, desired }
 }
 
-/** Each of these ENIs comes with a number and a name that no other has. */
-function comeAndGo(): WeakRef<object>[] {
+/** Each of these ENIs comes with a number, a name and addresses that no other has. */
+function comeAndGo(addresses: number): WeakRef<object>[] {
   return Array.from({ length: 40 }, (_, i) => {
     const { seen, desired } = decide(`${host}
       link eth${10 + i} index ${10 + i}
       addr 172.30.0.5/20 dev eth${10 + i}
       addr fd00::5/64 dev eth${10 + i}
+      ${Array.from({ length: addresses }, (_, n) => `addr 10.${i}.${n}.7/32 dev eth${10 + i}`).join('\n')}
       route default via 172.30.0.1 dev eth${10 + i} metric 300`)
     return [...seen.links, ...seen.addresses, ...seen.routes, ...desired.rules, ...desired.routes].map(
       (object) => new WeakRef<object>(object),
@@ -42,12 +44,18 @@ async function collected(refs: readonly WeakRef<object>[]): Promise<number> {
   return refs.filter((ref) => ref.deref() === undefined).length
 }
 
-test('of interfaces that are gone nothing is held, once what is kept was forgotten', async () => {
-  const refs = comeAndGo()
-  decide(host)
-  expect(await collected(refs)).toBeLessThan(refs.length)
-  forgetKept()
-  decide(host)
-  // What V8 just compiles on another thread holds some until it is done, on a busy machine beyond the first collection.
-  await expect.poll(() => collected(refs)).toBe(refs.length)
-})
+test.each([
+  { name: 'few addresses', addresses: 0 },
+  { name: 'so many addresses that they have an index', addresses: plainSources },
+])(
+  'of interfaces that are gone, with $name, nothing is held once what is kept was forgotten',
+  async ({ addresses }) => {
+    const refs = comeAndGo(addresses)
+    decide(host)
+    expect(await collected(refs)).toBeLessThan(refs.length)
+    forgetKept()
+    decide(host)
+    // What V8 just compiles on another thread holds some until it is done, on a busy machine beyond the first collection.
+    await expect.poll(() => collected(refs)).toBe(refs.length)
+  },
+)
