@@ -6,6 +6,7 @@ import type { Route } from '../state/route.ts'
 import type { Rule } from '../state/rule.ts'
 import type { Snapshot } from '../state/snapshot.ts'
 import { isNamed, mayBeEni } from './enis.ts'
+import { Kept } from './kept.ts'
 import type { EniFacts } from './knowledge.ts'
 import { isOurRoute, isOurRule } from './ownership.ts'
 import type { Settings } from './settings.ts'
@@ -28,11 +29,16 @@ export function withRecollection(settings: Settings, seen: Seen): Settings {
   if (!settings.knowledge.untold) {
     return settings
   }
-  const enis = recollect(settings, seen)
-  return enis.size === 0
-    ? settings
-    : { ...settings, knowledge: { ...settings.knowledge, enis: new Map([...enis, ...settings.knowledge.enis]) } }
+  const { links, rules, addresses, routes } = seen
+  return recollected.of(`${!addresses} ${!routes}`, [settings, links, rules, addresses, routes], () => {
+    const enis = recollect(settings, seen)
+    return enis.size === 0
+      ? settings
+      : { ...settings, knowledge: { ...settings.knowledge, enis: new Map([...enis, ...settings.knowledge.enis]) } }
+  })
 }
+
+const recollected = new Kept<Settings>()
 
 /** What rules and routes show of ENIs, by MAC. */
 export function recollect(

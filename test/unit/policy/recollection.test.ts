@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type EniFacts, type Knowledge, noMetadata } from '../../../src/policy/knowledge.ts'
-import { recollect } from '../../../src/policy/recollection.ts'
+import { recollect, withRecollection } from '../../../src/policy/recollection.ts'
 import type { Settings } from '../../../src/policy/settings.ts'
 import { formatPrefix } from '../../../src/state/prefix.ts'
 import type { Snapshot } from '../../../src/state/snapshot.ts'
@@ -36,6 +36,16 @@ function afterRun(text: string, told: readonly Told[], toml = '') {
 
 const shown = (facts: ReadonlyMap<string, EniFacts>) =>
   Object.fromEntries([...facts].map(([mac, { delegated }]) => [mac.slice(-2), delegated.map(formatPrefix).sort()]))
+
+test('what the same snapshot shows is looked for once: nothing decided by it is decided anew', () => {
+  const { left } = afterRun(host, [{ index: 2 }, { index: 3, delegated: ['172.31.4.16/28'] }])
+  const given = settings('', [], untold)
+  const all = withRecollection(given, left)
+  const { links, rules } = left
+  const early = withRecollection(given, { links, rules })
+  expect(withRecollection(given, left)).toBe(all)
+  expect(withRecollection(given, { links, rules })).toBe(early)
+})
 
 describe('a restart while the metadata is silent takes nothing away', () => {
   test.each<{ name: string; text?: string; told: Told[]; toml?: string }>([
