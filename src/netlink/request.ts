@@ -187,8 +187,11 @@ export class RequestSocket {
     }
     const key = JSON.stringify(filter)
     const known = this.#routes.get(key) ?? new Rereading(decode)
-    if (this.#routes.size >= mostRereadings) {
-      this.#routes.clear()
+    // What was asked for last stands last.
+    this.#routes.delete(key)
+    const [oldest] = this.#routes.keys()
+    if (oldest !== undefined && this.#routes.size >= mostRereadings) {
+      this.#routes.delete(oldest)
     }
     this.#routes.set(key, known)
     return known

@@ -249,6 +249,28 @@ describe('dump', () => {
     })
   })
 
+  test('of route dumps a thousand are remembered, and that which was not asked for the longest time goes', () => {
+    let asked = 0
+    const { socket } = open(([request]) => {
+      const { sequence } = request as Message
+      const through = { ...route(1), nexthops: [{ oif: asked, onlink: false, weight: 1 }] }
+      return [message(RTM.NEWROUTE, sequence, addRoute(through).payload), done(sequence)]
+    })
+    const of = (oif: number) => {
+      asked = oif
+      return socket.routes({ family: 4, table: 254, oif }).items
+    }
+    const [first, second] = [of(1), of(2)]
+    expect(first).toHaveLength(1)
+    const third = of(3)
+    for (let oif = 4; oif <= 1_000; oif++) of(oif)
+    expect(of(1)).toBe(first)
+    of(1_001)
+    expect(of(1)).toBe(first)
+    expect(of(3)).toBe(third)
+    expect(of(2)).not.toBe(second)
+  })
+
   test('objects of another family, which a kernel without IPv6 sends, are left out', () => {
     const { socket } = dumping((_, parts) => parts)
     expect(socket.rules(6).items).toEqual([])
