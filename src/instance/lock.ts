@@ -59,7 +59,7 @@ export function lockNamespace(): () => void {
  */
 export function lockHolder(): number | undefined {
   const file = statSync(lockFile(), { throwIfNoEntry: false })
-  if (!file || !existsSync('/proc/locks')) return undefined
+  if (!file || !areLocksListed()) return undefined
   const listed = /^\d+: FLOCK +ADVISORY +WRITE (?<pid>\d+) (?<device>\S+):(?<inode>\d+) /gm
   for (const { groups } of readFileSync('/proc/locks', 'utf8').matchAll(listed)) {
     if (groups?.inode === `${file.ino}` && groups.device === deviceText(file.dev)) return Number(groups.pid)
@@ -67,8 +67,15 @@ export function lockHolder(): number | undefined {
   return undefined
 }
 
-/** The process that had the lock and ended without taking its file away: it was killed or crashed. Tells root alone. */
-export const leftBehind = (): number | undefined => (lockHolder() === undefined ? lastHolder() : undefined)
+/**
+ * The process that had the lock and ended without taking its file away: it was killed or crashed. Tells root alone, and
+ * nobody where the kernel's list of locks is missing: whoever is in the file may be running.
+ */
+export const leftBehind = (): number | undefined =>
+  areLocksListed() && lockHolder() === undefined ? lastHolder() : undefined
+
+/** A /proc that was mounted with subset=pid has no list. */
+const areLocksListed = (): boolean => existsSync('/proc/locks')
 
 /** Who took the lock last, as its file says. */
 function lastHolder(): number | undefined {

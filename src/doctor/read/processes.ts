@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { uptime } from 'node:os'
 import { join } from 'node:path'
 import type { Process } from '../evidence.ts'
 
@@ -45,9 +46,14 @@ function pidDepth(proc: string, pid: number | 'self'): number {
 /** sysconf(_SC_CLK_TCK): 100 on every architecture that Node runs on. */
 const ticksPerSecond = 100
 
-/** ms since 1970 (proc(5), /proc/stat, btime). */
-const bootTime = (proc: string): number =>
-  Number(/^btime (\d+)$/m.exec(readFileSync(join(proc, 'stat'), 'utf8'))?.[1] ?? 0) * 1000
+/** ms since 1970 (proc(5), /proc/stat, btime); by the clock where /proc was mounted with subset=pid. */
+function bootTime(proc: string): number {
+  try {
+    return Number(/^btime (\d+)$/m.exec(readFileSync(join(proc, 'stat'), 'utf8'))?.[1] ?? 0) * 1000
+  } catch {
+    return Date.now() - uptime() * 1000
+  }
+}
 
 /** Ticks from boot to the process's start: field 22 of its stat. The name in field 2 may hold anything, blanks and `)` too. */
 function startTicks(proc: string, pid: number): number {
