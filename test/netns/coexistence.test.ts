@@ -46,11 +46,16 @@ async function addContainerAndTunnel({ instance }: Vpc): Promise<void> {
   ]
   await instance.exec('nsenter', [...inContainer, 'ip', '-batch', '-'], inside.join('\n'))
   await instance.batch(['route add 10.50.0.0/16 via 10.49.0.2 dev tun0', 'route add fd50::/64 via fd49::2 dev tun0'])
+  // A new link drops what it is given until the kernel has worked through the change of its carrier: a second, when busy.
+  const behind = ['10.200.0.2', '10.50.0.1', 'fd20::2', 'fd50::1']
+  const silentOnes = async () =>
+    (await Promise.all(behind.map((address) => instance.ping(address)))).filter(({ ok }) => !ok)
+  await expect.poll(silentOnes, { timeout: 20_000 }).toEqual([])
 }
 
 /** Destinations that do not answer a ping from the given source. */
 async function unreachable({ instance }: Vpc, from: string, destinations: readonly string[]): Promise<string[]> {
-  const answers = await Promise.all(destinations.map((address) => instance.ping(address, { from, timeoutMs: 2000 })))
+  const answers = await Promise.all(destinations.map((address) => instance.ping(address, { from, timeoutMs: 5000 })))
   return destinations.filter((_, index) => !answers[index]?.ok).map((address) => `${address} from ${from}`)
 }
 
