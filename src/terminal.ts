@@ -52,6 +52,12 @@ export function fold(words: readonly string[], width: number | undefined, indent
   return lines
 }
 
+/** A text of words, folded: its first line behind `front`, the further ones indented as far, or by so many blanks. */
+export function foldText(text: string, width: number | undefined, front = '', indent = visible(front)): string[] {
+  const [first, ...words] = text.split(' ')
+  return fold([`${front}${first}`, ...words], width, indent)
+}
+
 /** Characters without colour codes. */
 export const visible = (text: string): number => stripVTControlCharacters(text).length
 

@@ -1,7 +1,7 @@
 import type { ChangeLine } from '../lab/daemon-process.ts'
 import type { Findings, FirstAnswer, Step } from '../lab/experiment.ts'
 import { type Answer, type Observation, places } from '../lab/look.ts'
-import { columns, fold, paint, visible, widthOf } from '../terminal.ts'
+import { columns, foldText, paint, visible, widthOf } from '../terminal.ts'
 
 /** What was done and seen in a step of the demo. */
 export interface StepReport extends Findings {
@@ -31,9 +31,8 @@ export class DemoScreen {
   }
 
   /** A paragraph, folded; what stands in front of it, and the indentation of its further lines. */
-  text(text: string, front = '', indent = 0): void {
-    const [first, ...words] = text.split(' ')
-    for (const line of fold([front + first, ...words], widthOf(this.#output), indent)) this.line(line)
+  text(text: string, front?: string, indent?: number): void {
+    for (const line of foldText(text, widthOf(this.#output), front, indent)) this.line(line)
   }
 
   heading(number: number, { title, progress }: Step): void {

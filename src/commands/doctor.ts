@@ -9,7 +9,7 @@ import { diagnose } from '../doctor/checks.ts'
 import type { Finding } from '../doctor/finding.ts'
 import { type Faultiness, observe } from '../doctor/observe.ts'
 import { ExitError, exit } from '../exit.ts'
-import { fold, paint, wantsColour, widthOf } from '../terminal.ts'
+import { foldText, paint, wantsColour, widthOf } from '../terminal.ts'
 import { print, printJson, printProblems } from './output.ts'
 import { type CommonOptions, withSession } from './session.ts'
 
@@ -72,7 +72,7 @@ function printFindings(findings: readonly Finding[], unseen: readonly string[]):
   if (findings.length === 0) {
     print(styles.green('nothing found that breaks the routing or fights it'))
   }
-  for (const line of unseen.flatMap((text) => fold(`not seen: ${text}`.split(' '), width, 'not seen: '.length))) {
+  for (const line of unseen.flatMap((text) => foldText(text, width, 'not seen: '))) {
     print(styles.dim(line))
   }
 }

@@ -28,7 +28,7 @@ export async function history({ json, since }: HistoryOptions, words: readonly s
     printTable(entries)
   }
   if (entries.length === 0) {
-    process.stderr.write(`nothing is recorded${subject ? ` of ${subject}` : ''} \n`)
+    process.stderr.write(`nothing is recorded${subject ? ` of ${subject}` : ''}\n`)
   }
   return exit.ok
 }

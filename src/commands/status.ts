@@ -5,7 +5,7 @@ import { enumerate } from '../policy/enumerate.ts'
 import { isRoutable } from '../state/address.ts'
 import { formatPrefix } from '../state/prefix.ts'
 import { linkNamer } from '../state/snapshot.ts'
-import { columns, fold, paint, visible, wantsColour, widthOf } from '../terminal.ts'
+import { columns, foldText, paint, visible, wantsColour, widthOf } from '../terminal.ts'
 import { changeJson, print, printJson, printProblems } from './output.ts'
 import { assessSession, type CommonOptions, type Session, withSession } from './session.ts'
 import { metadataHeader, metadataJson, metadataRows, metadataText } from './status-metadata.ts'
@@ -58,10 +58,10 @@ function printStatus({ daemon, silentDaemon, settings }: Session, assessment: As
       : green('in sync')
   const width = widthOf(process.stdout)
   const heads = [
-    ...folded(`routing  ${desired.active ? verdict : idleness(desired.enis.length)}`, width),
-    ...folded(`daemon   ${daemonText(daemon, silentDaemon)}`, width),
+    ...foldText(desired.active ? verdict : idleness(desired.enis.length), width, 'routing  '),
+    ...foldText(daemonText(daemon, silentDaemon), width, 'daemon   '),
     ...lastChange(daemon, width),
-    ...folded(`metadata ${metadataText(settings.knowledge)}`, width),
+    ...foldText(metadataText(settings.knowledge), width, 'metadata '),
   ]
   for (const line of heads) {
     print(line)
@@ -120,15 +120,6 @@ const idleness = (count: number): string =>
     ? 'nothing to do: no link counts as an ENI; interfaces.include in the configuration names others (man eni-routed.toml)'
     : 'nothing to do: there is one ENI'
 
-/** Behind `routing  `. */
-const headed = 9
-const folded = (head: string, width: number | undefined): string[] =>
-  fold(
-    [head.slice(0, headed) + (head.slice(headed).split(' ')[0] ?? ''), ...head.slice(headed).split(' ').slice(1)],
-    width,
-    headed,
-  )
-
 /** ENIs that carry packets of other hosts, and what of that is left alone. */
 function transitLines(enis: readonly EniPlan[]): string[] {
   const reasons = new Set(enis.flatMap(({ transit }) => transit ?? []))
@@ -156,12 +147,13 @@ const addressesOf = ({ snapshot }: Assessment, { eni }: EniPlan): string[] =>
     .filter((address) => address.linkIndex === eni.link.index && isRoutable(address))
     .map(({ address }) => address)
 
-/** The ENI's name stands on its first row alone. */
 interface Wording {
   readonly dim: (text: string) => string
+  /** Where a router is known from, behind it. */
   readonly origin: (from: string) => string
 }
 
+/** The ENI's name stands on its first row alone. */
 function eniRows({ eni, table, routing }: EniPlan, own: readonly string[], { dim, origin }: Wording): string[][] {
   const state = eni.unmanagedBecause ?? (eni.link.up ? 'no address' : 'down')
   const unrouted = eni.managed && eni.link.up ? summary(own).map((address) => [address, dim('as main says')]) : []

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { columns, fold, paint, wantsColour, widthOf } from '../../src/terminal.ts'
+import { columns, fold, foldText, paint, wantsColour, widthOf } from '../../src/terminal.ts'
 
 afterEach(() => vi.unstubAllEnvs())
 
@@ -45,6 +45,13 @@ describe('the width of', () => {
     vi.stubEnv('COLUMNS', env)
     expect(widthOf(stream)).toBe(width)
   })
+})
+
+test('a text is folded behind what stands in front of it', () => {
+  const text = 'one two three four five six seven eight nine'
+  expect(foldText(text, 40, 'front: ')).toEqual(['front: one two three four five six seven', '       eight nine'])
+  expect(foldText(text, 40, 'front: ', 2)).toEqual(['front: one two three four five six seven', '  eight nine'])
+  expect(foldText(text, undefined, 'front: ')).toEqual([`front: ${text}`])
 })
 
 describe('fold', () => {
