@@ -6,7 +6,7 @@ import type { Step } from '../policy/fib/rules.ts'
 import type { Way } from '../policy/fib/way.ts'
 import type { Redirection } from '../policy/redirect/redirection.ts'
 import type { Rule } from '../state/rule.ts'
-import { columns, fold, type paint } from '../terminal.ts'
+import { columns, foldText, type paint } from '../terminal.ts'
 import { foldSteps, missesText, type Row } from './fold.ts'
 import { protocolName } from './request.ts'
 import type { Words } from './words.ts'
@@ -52,10 +52,7 @@ export function accountLines(account: Account, title: string, telling: Telling):
 function beside(rows: readonly (readonly [string, string])[], { width }: Telling): string[] {
   const labels = columns([...rows.map(([label]) => [`  ${label}`, '|']), ['', '|']]).map((line) => line.slice(0, -1))
   const indent = labels.at(-1)?.length ?? 0
-  return rows.flatMap(([, text], i) => {
-    const [first = '', ...words] = text.split(' ')
-    return fold([`${labels[i]}${first}`, ...words], width, indent)
-  })
+  return rows.flatMap(([, text], i) => foldText(text, width, labels[i], indent))
 }
 
 const nowhere = { kind: 'refused', error: 'ENETUNREACH' } as const
