@@ -11,21 +11,25 @@ const worthIt = 256 * 1024
 const tolerance = { mostly: 4 * 1024 * 1024, always: 16 * 1024 * 1024 }
 
 /**
- * Makes a function for quiet moments, which gives back to the machine what the process needs no more: at the first call what
- * only the start needed, later what events have left behind. That takes 30 ms and as much again in the looks that follow, so
- * it does nothing unless the process has grown, and seldom. `look` is to look at everything that is still wanted.
+ * Makes a function for quiet moments, which gives back to the machine what the process needs no more. Each time what looks
+ * leave behind, in 1 ms; and all of it, at the first call what only the start needed, later what events have left. That takes
+ * 30 ms and as much again in the looks that follow, so it is done where the process has grown, and seldom. `look` is to look
+ * at everything that is still wanted.
  */
 export function tidier(): (look: () => void) => void {
   let tidied = 0
+  let means: Means | undefined
   const seldom = new Seldom()
   return (look) => {
+    means ??= findMeans()
+    if (tidied > 0) sweep(means)
     if (anonymous() <= tidied + (seldom.isDue ? tolerance.mostly : tolerance.always)) {
       return
     }
     const started = performance.now()
     forgetKept()
     look()
-    giveBack()
+    giveBack(means)
     // What is needed of it all the same is there again before the next event.
     look()
     if (tidied > 0) seldom.done(started)
@@ -36,18 +40,61 @@ export function tidier(): (look: () => void) => void {
 /** Bytes that are in no file (proc_pid_status(5)). */
 const anonymous = (): number => Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024
 
-function giveBack(): void {
+interface Means {
+  /** V8's `gc`. */
+  readonly collect: (options: { readonly type: 'minor' | 'major'; readonly flavor?: 'last-resort' }) => void
+  /** Gives back what was allocated and freed, malloc_trim(3). */
+  readonly trim: () => void
+  /** madvise(2) with MADV_DONTNEED. */
+  readonly drop: (mapping: Mapping) => void
+}
+
+/** V8's young generation and the compiler's memory: they would fill, page by page, for hours. */
+function sweep({ collect, trim }: Means): void {
+  collect({ type: 'minor' })
+  trim()
+}
+
+function giveBack({ collect, trim, drop }: Means): void {
   const files = mappedFiles(readSmaps())
-  collectGarbage()
+  // Code goes too, also V8's own of functions that ran a few times: most of it ran at the start and never again.
+  const dropping = ['stress-flush-code', 'flush-baseline-code']
+  for (const flag of dropping) setFlagsFromString(`--${flag}`)
+  collect({ type: 'major', flavor: 'last-resort' })
+  for (const flag of dropping) setFlagsFromString(`--no-${flag}`)
+  for (const file of files) drop(file)
+  trim()
+}
+
+function findMeans(): Means {
+  // V8 answers each burst of events with a larger young generation, and a daemon has some for months: after 300 attached
+  // and detached interfaces the process had 108 MB, and 82 with this. V8 reads it whenever it would grow.
+  setFlagsFromString('--semi-space-growth-factor=1')
+  // V8 would collect again 8 s later, by all its threads, to see whether more has become free: 80 wake-ups for nothing.
+  setFlagsFromString('--memory-reducer-gc-count=0')
+  setFlagsFromString('--expose-gc')
+  const collect = process.getBuiltinModule('node:vm').runInNewContext('gc')
+  setFlagsFromString('--no-expose-gc')
   const libc = koffi.load(null)
   const madvise = libc.func('int madvise(uintptr_t address, size_t length, int advice)')
-  for (const { start, bytes } of files) madvise(start, bytes, MADV_DONTNEED)
-  try {
-    libc.func('int malloc_trim(size_t pad)')(0)
-  } catch {
-    // musl has none, and needs none.
+  return {
+    collect,
+    trim: trimmer(libc),
+    drop: ({ start, bytes }) => void madvise(start, bytes, MADV_DONTNEED),
   }
 }
+
+/** musl has none, and needs none. */
+function trimmer(libc: ReturnType<typeof koffi.load>): () => void {
+  try {
+    const trim = libc.func('int malloc_trim(size_t pad)')
+    return () => void trim(0)
+  } catch {
+    return () => {}
+  }
+}
+
+const setFlagsFromString = (flag: string): void => process.getBuiltinModule('node:v8').setFlagsFromString(flag)
 
 function readSmaps(): string {
   try {
@@ -56,24 +103,6 @@ function readSmaps(): string {
     // A kernel without it (CONFIG_PROC_PAGE_MONITOR): nothing is known that could be given back.
     return ''
   }
-}
-
-/** All of it: V8 makes its heap smaller at no other time, and can't be asked at run time in another way. */
-function collectGarbage(): void {
-  const { setFlagsFromString } = process.getBuiltinModule('node:v8')
-  // V8 answers each burst of events with a larger young generation, and a daemon has some for months: after 300 attached
-  // and detached interfaces the process had 108 MB, and 82 with this. V8 reads it whenever it would grow.
-  setFlagsFromString('--semi-space-growth-factor=1')
-  // V8 would collect again 8 s later, by all its threads, to see whether more has become free: 80 wake-ups for nothing.
-  setFlagsFromString('--memory-reducer-gc-count=0')
-  setFlagsFromString('--expose-gc')
-  const gc: (options: object) => void = process.getBuiltinModule('node:vm').runInNewContext('gc')
-  setFlagsFromString('--no-expose-gc')
-  // Code goes too, also V8's own of functions that ran a few times: most of it ran at the start and never again.
-  const dropping = ['stress-flush-code', 'flush-baseline-code']
-  for (const flag of dropping) setFlagsFromString(`--${flag}`)
-  gc({ type: 'major', flavor: 'last-resort' })
-  for (const flag of dropping) setFlagsFromString(`--no-${flag}`)
 }
 
 export interface Mapping {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { getHeapSpaceStatistics } from 'node:v8'
 import { expect, test, vi } from 'vitest'
 import { mappedFiles, tidier } from '../../src/memory.ts'
 
@@ -28,7 +29,7 @@ test.each([
 })
 
 /** With a clock that the test moves: what takes time comes seldom. */
-test('a process gives back at first, then when it has grown, and seldom', async () => {
+test('a process gives back what is young each time, the rest at first, then when it has grown, and seldom', async () => {
   vi.useFakeTimers({ toFake: ['performance'] })
   const rss = () => Number(/^Rss: +(\d+)/m.exec(readFileSync('/proc/self/smaps_rollup', 'utf8'))?.[1])
   const looks = vi.fn(() => void vi.advanceTimersByTime(1))
@@ -36,6 +37,11 @@ test('a process gives back at first, then when it has grown, and seldom', async 
   const before = rss()
   tidy(looks)
   expect(rss()).toBeLessThan(0.9 * before)
+  const young = () => getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space')!.space_used_size
+  const filled = young()
+  while (young() < filled + 200_000) JSON.parse('[{}, {}, {}]')
+  tidy(looks)
+  expect(young()).toBeLessThan(filled + 100_000)
   // What nobody holds is there until all garbage is collected.
   const garbage = async () => {
     const unheld = new WeakRef({})
