@@ -4,12 +4,12 @@ import { Audit } from './audit.ts'
 import { cleanup } from './cleanup.ts'
 import type { Config } from './config/schema.ts'
 import { Contention } from './contention.ts'
-import { Guidance } from './guidance.ts'
+import { Guidance, type Informing } from './guidance.ts'
 import { Health } from './health.ts'
 import type { Hint, Kernel } from './kernel/port.ts'
 import { Leisure } from './leisure.ts'
 import type { Log } from './log.ts'
-import type { Informant } from './metadata/informant.ts'
+import { look } from './look.ts'
 import { type MetadataError, type PassCause, Tally } from './metrics/tally.ts'
 import { type EventSketch, isStray, type Urgency, urgencyOf } from './policy/relevance.ts'
 import { type Memory, noMemory, type PassOutcome, reconcile } from './reconcile.ts'
@@ -33,7 +33,7 @@ export interface DaemonOptions {
    */
   readonly onQuiet?: (look: () => void) => void
   /** What tells of the metadata; without it, the metadata is off. */
-  readonly informant?: (onFailure: (reason: MetadataError) => void) => Informant
+  readonly informant?: (onFailure: (reason: MetadataError) => void) => Informing
 }
 
 /** Watches the kernel of its network namespace and keeps it in the desired state, until it is stopped. */
@@ -62,6 +62,8 @@ export class Daemon {
   #judgementDue = true
   #aliveDue = false
   #thorough = true
+  /** A link may have come that the metadata is to be asked about. */
+  #linkCame = false
 
   constructor(options: DaemonOptions) {
     const { kernel, log } = options
@@ -139,6 +141,7 @@ export class Daemon {
   #urgencyOf(event: EventSketch): Urgency {
     const { settings } = this.#guidance
     this.#thorough ||= isStray(event, this.#memory.tables, settings)
+    this.#linkCame ||= this.#guidance.isNewcomer(event)
     return urgencyOf(event, this.#enis, settings)
   }
 
@@ -184,6 +187,7 @@ export class Daemon {
     const started = performance.now()
     const thorough = this.#thorough
     try {
+      if (this.#waits()) return
       const outcome = reconcile({
         kernel: this.#kernel,
         settings: this.#guidance.settings,
@@ -199,6 +203,23 @@ export class Daemon {
     } catch (error) {
       this.#failed(error as Error)
     }
+  }
+
+  /**
+   * Are answers about a link that has just come to be in the pass for it? They are asked for first. What else happens meanwhile
+   * is acted on at once. @throws {NetlinkError}
+   */
+  #waits(): boolean {
+    const kernel = this.#kernel
+    if (this.#linkCame) {
+      this.#linkCame = false
+      this.#guidance.introduce(
+        look({ kernel, settings: this.#guidance.settings, tables: this.#memory.tables, thorough: false }),
+      )
+    }
+    const patience = this.#cause === 'link changed' ? this.#guidance.patience : 0
+    if (patience > 0) this.#rhythm.postpone(patience)
+    return patience > 0
   }
 
   /** The kernel could not be read: it was changing too fast, or the socket failed. Told once, tried until it works. */
@@ -231,7 +252,7 @@ export class Daemon {
     if (this.account.ready && !wasReady) {
       this.#tellReady(outcome)
     }
-    this.#guidance.see(snapshot, desired)
+    this.#guidance.see(outcome)
     this.#proveAlive()
     if (this.#cause === 'interval') {
       this.#concludeInterval(verified && !changed, thorough ? started : undefined)

@@ -1,19 +1,22 @@
 import type { Config } from './config/schema.ts'
 import { settingsOf } from './config/settings.ts'
+import type { Look } from './look.ts'
 import type { Informant } from './metadata/informant.ts'
-import type { Desired } from './policy/desired.ts'
 import { type Knowledge, noMetadata } from './policy/knowledge.ts'
+import type { EventSketch } from './policy/relevance.ts'
 import type { Settings } from './policy/settings.ts'
-import type { Snapshot } from './state/snapshot.ts'
+
+/** What of the informant is used. */
+export type Informing = Pick<Informant, keyof Informant>
 
 /** What the passes decide by: the configuration, and what the metadata tells. */
 export class Guidance {
-  readonly #informant: Informant | undefined
+  readonly #informant: Informing | undefined
   #config: Config
   #settings: Settings
 
   /** `informant`: what tells of the metadata; without it, the metadata is off. */
-  constructor(config: Config, informant: Informant | undefined) {
+  constructor(config: Config, informant: Informing | undefined) {
     this.#informant = informant
     this.#config = config
     this.#settings = settingsOf(config, [], this.#knowledge)
@@ -42,9 +45,24 @@ export class Guidance {
   }
 
   /** Shows the informant what a pass has seen. What it takes from that very snapshot is no news: the pass has decided with it. */
-  see(snapshot: Snapshot, desired: Desired): void {
+  see({ snapshot, desired }: Look): void {
     this.#informant?.see(snapshot, desired, this.#settings)
     this.learn()
+  }
+
+  /** Might the metadata be asked about the link of this event before a pass deals with it? */
+  isNewcomer(event: EventSketch): boolean {
+    return this.#informant?.isNewcomer(event) === true
+  }
+
+  /** Shows the informant what has come before a pass deals with it. */
+  introduce({ snapshot, desired }: Look): void {
+    this.#informant?.introduce(snapshot, desired, this.#settings)
+  }
+
+  /** ms that a pass for what has come may wait for more to decide by. */
+  get patience(): number {
+    return this.#informant?.patience ?? 0
   }
 
   /** The settings are the same object as long as nothing has changed. */

@@ -61,6 +61,11 @@ export class Rhythm {
     this.#waker.act(urgency)
   }
 
+  /** A pass that is due waits `delay` ms. */
+  postpone(delay: number): void {
+    this.#waker.wakeIn(delay)
+  }
+
   /**
    * Notes a pass. Refused and withheld changes are tried again in time, also where no event tells that they have become
    * possible; `allowedAt` is when the first withheld one may be.

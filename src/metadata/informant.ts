@@ -5,6 +5,7 @@ import { isTouched, looksAfter } from '../policy/addressing.ts'
 import type { Desired } from '../policy/desired.ts'
 import { type Knowledge, noMetadata } from '../policy/knowledge.ts'
 import { recollect } from '../policy/recollection.ts'
+import type { EventSketch } from '../policy/relevance.ts'
 import type { Settings } from '../policy/settings.ts'
 import type { Link } from '../state/link.ts'
 import type { Snapshot } from '../state/snapshot.ts'
@@ -12,6 +13,12 @@ import { Adoption } from './adoption.ts'
 import type { MetadataFailure } from './client.ts'
 import type { MetadataSource } from './source.ts'
 import { bareOf, watchedLinks } from './watched.ts'
+
+/**
+ * ms that a pass may wait for what is asked about a bare link that has just come. The answers take some ms where the
+ * documents are there; on EC2 they come seconds after the link.
+ */
+const promptness = 20
 
 export interface InformantOptions {
   readonly config: Config
@@ -37,8 +44,10 @@ export class Informant {
   #raised: ReadonlyMap<number, string> = new Map()
   /** What the last look at the links depended on: most passes change nothing of it. */
   #seen: readonly unknown[] = []
-  /** What the last pass saw. */
+  /** What the last pass saw, or the look at a link that came after it. */
   #sight: Sight | undefined
+  /** ms of performance.now() until which the next pass may wait; past as soon as there is news, none after the pass. */
+  #awaitedUntil: number | undefined
 
   constructor({ config, log, onFailure }: InformantOptions) {
     this.#log = log
@@ -56,15 +65,46 @@ export class Informant {
     this.#onNews = callback
   }
 
+  /** May the event be of a link that this does not know, and that waits for what is told of it? */
+  isNewcomer({ kind, linkIndex }: EventSketch): boolean {
+    const { settings, snapshot } = this.#sight ?? {}
+    const isKnown = () => snapshot?.links.some(({ index }) => index === linkIndex)
+    return kind === 'link' && settings?.addressing === 'imds' && !isKnown()
+  }
+
+  /** Shows links that have come before a pass has dealt with them: the bare ones among them are asked about at once. */
+  introduce(snapshot: Snapshot, desired: Desired, settings: Settings): void {
+    const known = this.#sight
+    if (!known) {
+      return
+    }
+    const isNew = ({ index }: Link) => !known.snapshot.links.some((link) => link.index === index)
+    if (bareOf(snapshot, desired.enis, settings).some(isNew)) {
+      this.#awaitedUntil ??= performance.now() + promptness
+      this.#look({ snapshot, desired, settings, adopted: known.adopted })
+    }
+  }
+
+  /** ms that the next pass may wait: what is about to be told might come into it. */
+  get patience(): number {
+    return Math.max(0, (this.#awaitedUntil ?? 0) - performance.now())
+  }
+
   /** Tells what the last pass saw: links come and go. */
   see(snapshot: Snapshot, desired: Desired, settings: Settings): void {
     if (this.#config.mode === 'off') {
       return
     }
     this.#recollect(snapshot, settings)
-    this.#sight = { snapshot, desired, settings, adopted: this.#knowledge.adopted }
+    this.#awaitedUntil = undefined
+    this.#look({ snapshot, desired, settings, adopted: this.#knowledge.adopted })
+  }
+
+  #look(sight: Sight): void {
+    this.#sight = sight
     this.#reconsider()
     this.#source ??= this.#open()
+    const { snapshot, desired, settings } = sight
     const { links, addresses } = snapshot
     const { knowledge, addressing, include, exclude } = settings
     const seen = [links, addresses, knowledge, addressing, include, exclude, this.#source]
@@ -89,6 +129,7 @@ export class Informant {
     }
     this.stop()
     this.#source = undefined
+    this.#sight = undefined
     this.#knowledge = { ...this.#knowledge, expected: metadata.mode !== 'off', troubles: [] }
   }
 
@@ -182,6 +223,7 @@ export class Informant {
       onNews: (what) => {
         const { untold: _, ...knowledge } = this.#knowledge
         this.#knowledge = { ...knowledge, ...source.knowledge }
+        this.#awaitedUntil = 0
         // The pass that decides with the news is to know at once whom nobody else configures.
         this.#considerAdoption()
         this.#onNews(what)
@@ -191,7 +233,7 @@ export class Informant {
   }
 }
 
-/** What a pass saw, and whom this program looked after by then: nothing that was granted since has been done. */
+/** What a look saw, and whom this program looked after at the last pass: nothing that was granted since has been done. */
 interface Sight {
   readonly snapshot: Snapshot
   readonly desired: Desired

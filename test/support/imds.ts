@@ -99,7 +99,10 @@ export class ImdsEmulator {
       request.socket.resetAndDestroy()
       return
     }
-    setTimeout(() => this.#answer(request, response), this.faults.latency ?? 0)
+    const { latency } = this.faults
+    // A timer takes a millisecond at least.
+    if (latency) setTimeout(() => this.#answer(request, response), latency)
+    else this.#answer(request, response)
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { parseConfig } from '../../src/config/parse.ts'
 import { Daemon } from '../../src/daemon.ts'
+import type { Informing } from '../../src/guidance.ts'
+import { noMetadata } from '../../src/policy/knowledge.ts'
 import type { Change } from '../../src/state/change.ts'
 import { FakeKernel } from '../support/fake-kernel.ts'
 import { memoryLog } from '../support/fake-kernel-log.ts'
@@ -158,6 +160,72 @@ describe('the daemon', () => {
     pass(2_000)
     expect(daemon.account.report().health).toBe('in sync')
     expect(messages('resolved').length).toBe(messages('problem').length)
+  })
+})
+
+describe('a daemon whose metadata is about to tell of a link that comes', () => {
+  /** Of the informant: introduced links, and ms of patience with the link that came. */
+  function awaiting() {
+    const told = { introduced: [] as string[], patience: 20, learned: (_what: string) => {} }
+    const informant: Informing = {
+      knowledge: noMetadata,
+      onNews: (callback) => {
+        told.learned = callback
+      },
+      isNewcomer: ({ kind }) => kind === 'link',
+      introduce: ({ links }) => told.introduced.push(links.map(({ name }) => name).join(' ')),
+      get patience() {
+        return told.introduced.length > 0 ? told.patience : 0
+      },
+      ...{ see: () => {}, configure: () => {}, stop: () => {} },
+    }
+    const kernel = new FakeKernel(host)
+    const { log } = memoryLog()
+    const options = { kernel, config: configOf(''), log, version: '0', informant: () => informant }
+    const daemon = new Daemon(options)
+    daemon.start()
+    pass(5_000)
+    kernel.attach(eth1)
+    pass(1)
+    return { kernel, daemon, told }
+  }
+
+  test('asks first, and passes once it is told', () => {
+    const { kernel, daemon, told } = awaiting()
+    expect(told.introduced).toEqual(['lo eth0 eth1'])
+    expect(kernel.batches).toEqual([])
+    told.learned('the metadata told of eth1')
+    pass(1)
+    inShape(kernel)
+    expect(daemon.account.report().passes).toBe(2)
+  })
+
+  test('passes without, where it is not told in time', () => {
+    const { kernel, told } = awaiting()
+    pass(10)
+    expect(kernel.batches).toEqual([])
+    told.patience = 0
+    pass(10)
+    inShape(kernel)
+  })
+
+  test('lets nothing else wait for it', () => {
+    const { kernel } = awaiting()
+    kernel.type('rule priority 20001 from 10.0.0.1 lookup 20001')
+    pass(1)
+    inShape(kernel)
+  })
+
+  test('tries again where the kernel can not be read just then', () => {
+    const { kernel, told } = awaiting()
+    pass(2_000)
+    kernel.failure = new Error('reading links: EINTR')
+    kernel.detach('eth1')
+    pass(10)
+    kernel.failure = undefined
+    told.patience = 0
+    pass(2_000)
+    expect(ours(kernel)).toEqual([])
   })
 })
 
