@@ -49,7 +49,7 @@ const items = {
         ? { churnSeconds: 5, attachments: 50, routes: 10_000, settleSeconds: 2, routesSeconds: 5 }
         : { churnSeconds: 20, attachments: 1_000, routes: 100_000, settleSeconds: 65, routesSeconds: 90 },
     ),
-  rival: (quick: boolean) => rivals({ tries: quick ? 2 : 8 }),
+  rival: (quick: boolean) => rivals({ tries: quick ? 2 : 12 }),
 }
 const names = [...Object.keys(items), 'idle'] as (keyof typeof items | 'idle')[]
 

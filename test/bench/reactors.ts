@@ -41,7 +41,11 @@ const eth1Of = async (namespace: Namespace): Promise<string> =>
   (await namespace.ip('-o link show eth1')).split(':')[0] as string
 
 /** Starts a yardstick that says "ready" on its stdout. */
-async function startYardstick(namespace: Namespace, file: string, args: readonly string[]): Promise<ChildProcess> {
+export async function startYardstick(
+  namespace: Namespace,
+  file: string,
+  args: readonly string[],
+): Promise<ChildProcess> {
   const child = namespace.spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   await once(child.stdout!, 'data')
   return child

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { DaemonProcess, labConfig } from '../../src/lab/daemon-process.ts'
 import { Guest } from '../support/guest.ts'
 import type { Lease } from '../support/guest-dhcp.ts'
 import { guestImage } from '../support/guest-image.ts'
 import { NotHere } from './native.ts'
-import { program } from './reactors.ts'
+import { program, startYardstick } from './reactors.ts'
 import { type Attachment, Bed, primary, second } from './rival-bed.ts'
 import type { Row, Yardstick } from './row.ts'
 import { spread } from './spread.ts'
@@ -14,19 +15,19 @@ import { inTurn } from './turns.ts'
 /**
  * A second ENI is attached: how long until its address answers, with eni-routed and with amazon-ec2-net-utils from Debian's
  * package, under systemd in a guest each, where the address comes from networkd's DHCP client; and with eni-routed alone, which
- * takes it from the metadata. There is no udev in a guest: what the package's rule for it would start is started as soon as the
+ * takes it from the metadata, beside a program that asks for the same and then does what is fixed. There is no udev in a guest: what the package's rule for it would start is started as soon as the
  * link is there.
  */
 export async function rivals({ tries }: { tries: number }): Promise<Row[]> {
   const beds: Bed[] = []
   try {
-    for (const furnish of [withNetworkd, withMetadata, netUtils]) {
+    for (const furnish of [withNetworkd, withMetadata, netUtils, withFloor]) {
       const bed = await Bed.create()
       beds.push(bed)
       await furnish(bed)
     }
     const works = beds.map((bed) => async () => [await bed.attachOnce()])
-    const [ours, byMetadata, theirs] = (await inTurn(tries, works)) as [Attachment[], Attachment[], Attachment[]]
+    const [ours = [], byMetadata = [], theirs = [], blindly = []] = await inTurn(tries, works)
     const named = (name: string, all: readonly Attachment[], value: (one: Attachment) => number): Yardstick => ({
       name,
       spread: spread(all.map(value)),
@@ -38,11 +39,12 @@ export async function rivals({ tries }: { tries: number }): Promise<Row[]> {
     const answer = (one: Attachment) => one.answer
     const address = (one: Attachment) => one.address
     const whole = row('link → answering, address by networkd and DHCP', ours, answer)
-    const limits = [named('ours, until the address is there', ours, address), named('theirs', theirs, address)]
+    const parts = [named('ours, until the address is there', ours, address), named('theirs', theirs, address)]
+    const bare = row('link → answering, addresses.mode = "imds"', byMetadata, answer)
     return [
-      { ...whole, yardsticks: [...whole.yardsticks, ...limits] },
+      { ...whole, yardsticks: [...whole.yardsticks, ...parts] },
       row('of this, address → answering', ours, (one) => one.answer - one.address),
-      row('link → answering, addresses.mode = "imds"', byMetadata, answer),
+      { ...bare, yardsticks: [...bare.yardsticks, named('Node, blindly', blindly, answer)] },
     ]
   } finally {
     for (const bed of beds) await bed.destroy()
@@ -62,6 +64,14 @@ async function withMetadata(bed: Bed): Promise<void> {
   const config = '[interfaces]\ninclude = ["eth*"]\n[addresses]\nmode = "imds"\n'
   const daemon = new DaemonProcess(guest, { program: [program], config })
   await daemon.waitFor(({ event, mac }) => event === 'metadata' && mac === primary.mac, 10_000)
+  await sleep(2_000)
+}
+
+/** The same done blindly: what Node takes by itself. */
+async function withFloor(bed: Bed): Promise<void> {
+  const guest = await besideNetworkd(bed, [primary])
+  const file = fileURLToPath(new URL('attach-floor.ts', import.meta.url))
+  await startYardstick(guest, process.execPath, [file, second.mac, second.addresses![0]!, '172.31.0.1'])
   await sleep(2_000)
 }
 
