@@ -23,20 +23,16 @@ export interface WrongOutcome {
   /** `leave by wg0 (table 51820) instead of by eth1: the rule "…" is asked first` */
   readonly fate: string
   readonly remedy: string
+  /** A rule, a route in our table, a refusing one or a link group of somebody else is at fault: no shape of ours would cure it. */
+  readonly isForeign: boolean
 }
-
-/** A rule, a refusing route or a link group of somebody else is at fault, and no shape of ours would cure it. */
-export const hasForeignCause = ({ fate }: WrongOutcome): boolean =>
-  ['the rule "', 'the route "un', 'the route "bl', 'the route "pro', ' is in link group '].some((by) =>
-    fate.includes(by),
-  )
 
 /**
  * The same where changes of ours are still to be made: the route that takes the packets is main's own, and deleting it, as
  * the remedy is where our shape is whole, would cut the host off.
  */
 export const whilePending = (outcome: WrongOutcome): WrongOutcome =>
-  hasForeignCause(outcome)
+  outcome.isForeign
     ? outcome
     : {
         ...outcome,
@@ -52,26 +48,23 @@ export interface Circumstances {
   readonly refusing: readonly Route[]
 }
 
-interface Cause {
-  readonly cause: string
-  readonly remedy: string
-}
+type Cause = Pick<WrongOutcome, 'remedy' | 'isForeign'> & { readonly cause: string }
 
 /** Judges one answer; undefined where the packet leaves as it should. */
 export function judge(question: Question, answer: Answer, circumstances: Circumstances): WrongOutcome | undefined {
   const name = linkNamer(circumstances.snapshot)
   if ('error' in answer) {
-    const { cause, remedy } = refusalOf(question, circumstances)
-    return { question, fate: `are refused (${answer.error}): ${cause}`, remedy }
+    const { cause, ...rest } = refusalOf(question, circumstances)
+    return { question, fate: `are refused (${answer.error}): ${cause}`, ...rest }
   }
   if (isRight(question, answer.route, circumstances)) {
     return undefined
   }
   const { oif } = answer.route.nexthops[0] ?? {}
   const way = oif === undefined ? `into a route of type ${answer.route.type}` : `by ${name(oif)}`
-  const { cause, remedy } = causeOf(question, answer.route, circumstances)
+  const { cause, ...rest } = causeOf(question, answer.route, circumstances)
   const instead = oif === question.linkIndex ? 'but not by its router' : `instead of by ${name(question.linkIndex)}`
-  return { question, fate: `leave ${way} (table ${tableName(answer.route.table)}) ${instead}: ${cause}`, remedy }
+  return { question, fate: `leave ${way} (table ${tableName(answer.route.table)}) ${instead}: ${cause}`, ...rest }
 }
 
 /** Through the ENI itself, or by a more specific route of main that leaves by no ENI: a container, a VPN. */
@@ -106,9 +99,9 @@ function causeOf(question: Question, answered: Route, { snapshot, desired, setti
       rule.action === 'goto'
         ? `give that rule a priority between ${last + 1} and 32765, or except ${question.source} from it`
         : `move that rule behind the daemon's: ${ip(rule)} rule add ${formatRule({ ...rule, priority: settings.numbers.priorityBase + 1000 })}; ${ip(rule)} rule del ${formatRule(rule)}`
-    return { cause: `the rule "${formatRule(rule)}" is asked first`, remedy }
+    return { cause: `the rule "${formatRule(rule)}" is asked first`, remedy, isForeign: true }
   }
-  return strayGroup(answered, { snapshot, desired, settings }) ?? culprit(answered, snapshot)
+  return strayGroup(answered, { snapshot, desired, settings }) ?? culprit(question, answered, { snapshot, settings })
 }
 
 /** Rule 20000 passes over main's routes through ENIs by their link group: one in another group takes what is for others. */
@@ -123,12 +116,16 @@ function strayGroup(route: Route, { snapshot, desired, settings }: Omit<Circumst
     ? {
         cause: `${link.name} is in link group ${link.group}, which is not ours`,
         remedy: `ip link set dev ${linkWord(link.name)} group ${linkGroup}`,
+        isForeign: true,
       }
     : undefined
 }
 
-function refusalOf(question: Question, { snapshot, refusing }: Circumstances): Cause {
-  const refusals = ['unreachable', 'blackhole', 'prohibit']
+/** Of rules and of routes. */
+const refusals = ['unreachable', 'blackhole', 'prohibit']
+
+function refusalOf(question: Question, circumstances: Circumstances): Cause {
+  const { snapshot, refusing } = circumstances
   const rules = rulesFor(question, snapshot)
   const rule = rules.find(({ action }) => refusals.includes(action))
   const route = refusing
@@ -136,19 +133,30 @@ function refusalOf(question: Question, { snapshot, refusing }: Circumstances): C
     .filter((candidate) => rules.some((asked) => asked.table === candidate.table))
     .sort((a, b) => b.destination.length - a.destination.length)[0]
   if (rule) {
-    return { cause: `the rule "${formatRule(rule)}"`, remedy: `${ip(rule)} rule del ${formatRule(rule)}` }
+    const text = formatRule(rule)
+    return { cause: `the rule "${text}"`, remedy: `${ip(rule)} rule del ${text}`, isForeign: true }
   }
   return route
-    ? culprit(route, snapshot)
+    ? culprit(question, route, circumstances)
     : {
         cause: 'no route is found',
         remedy: `see what the kernel says: ${ip(question)} route get ${question.destination} from ${question.source}`,
+        isForeign: false,
       }
 }
 
-function culprit(route: Route, snapshot: Snapshot): Cause {
+function culprit(
+  question: Question,
+  route: Route,
+  { snapshot, settings }: Pick<Circumstances, 'snapshot' | 'settings'>,
+): Cause {
   const text = formatRoute(route, linkNamer(snapshot))
-  return { cause: `the route "${text}"`, remedy: `${ip(route)} route del ${text}` }
+  const isInEniTable = route.table === question.table && !isOurRoute(settings, route)
+  return {
+    cause: `the route "${text}"`,
+    remedy: `${ip(route)} route del ${text}`,
+    isForeign: isInEniTable || refusals.includes(route.type),
+  }
 }
 
 const ip = ({ family }: { family: 4 | 6 }): string => (family === 6 ? 'ip -6' : 'ip')

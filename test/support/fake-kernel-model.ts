@@ -169,6 +169,12 @@ export function readOf(snapshot: Snapshot, { mainThrough, tables, protocols }: I
 
 type Packet = Pick<Question, 'family' | 'source' | 'destination' | 'ipProtocol'>
 
+/** By which rules and routes of these types refuse (net/ipv4: fib4_rule_action, fib_props). */
+const errors: Readonly<Record<'rule' | 'route', Readonly<Record<string, string>>>> = {
+  rule: { unreachable: 'ENETUNREACH', blackhole: 'EINVAL', prohibit: 'EACCES' },
+  route: { unreachable: 'EHOSTUNREACH', blackhole: 'EINVAL', prohibit: 'EACCES' },
+}
+
 /** `ip route get DESTINATION from SOURCE`: rules in order, in each table the longest prefix and then the lowest metric. */
 export function lookup(snapshot: Snapshot, question: Packet): Answer {
   if (snapshot.addresses.some(({ address }) => address === question.destination)) {
@@ -189,11 +195,12 @@ export function lookup(snapshot: Snapshot, question: Packet): Answer {
       continue
     }
     if (rule.action !== 'lookup') {
-      return { error: rule.action === 'prohibit' ? 'EACCES' : 'ENETUNREACH' }
+      return { error: errors.rule[rule.action] as string }
     }
     const route = bestRoute(snapshot, rule.table, question.destination)
-    if (route?.type === 'unreachable' || route?.type === 'blackhole') {
-      return { error: 'ENETUNREACH' }
+    const error = errors.route[route?.type ?? 'unicast']
+    if (error) {
+      return { error }
     }
     if (route && !suppressed(snapshot, rule, route)) {
       return { route }

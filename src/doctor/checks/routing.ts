@@ -1,7 +1,7 @@
 import { conflicts } from '../../policy/conflicts.ts'
 import { idlePatterns } from '../../policy/enis.ts'
 import { noGateway, wrongWays } from '../../policy/health.ts'
-import { hasForeignCause, type WrongOutcome } from '../../policy/outcome.ts'
+import type { WrongOutcome } from '../../policy/outcome.ts'
 import type { Question } from '../../policy/questions.ts'
 import type { Address } from '../../state/address.ts'
 import { ipCommand } from '../../state/ip.ts'
@@ -27,7 +27,7 @@ function ways({ assessment, outcomes }: KernelState, running: boolean): Finding[
   const inShape = running || assessment.pending.length === 0
   const shared = sharedAddresses(assessment.snapshot.addresses)
   const told = outcomes
-    .filter((outcome) => inShape || hasForeignCause(outcome))
+    .filter(({ isForeign }) => inShape || isForeign)
     // Deleting what is there would not mend it: the address has to go from one of them.
     .filter(({ question }) => !shared.has(question.source))
   return wrongWays(told, linkNamer(assessment.snapshot)).map(({ severity, problem, remedy }) => ({
@@ -74,7 +74,7 @@ export const wantOfShape = ({ assessment, outcomes }: KernelState): string[] =>
     : [
         ...new Set(
           outcomes
-            .filter((outcome) => !hasForeignCause(outcome))
+            .filter(({ isForeign }) => !isForeign)
             .map(({ question, fate }) => `packets from ${question.source} to ${question.towards} ${fate}`),
         ),
       ].slice(0, 4)

@@ -20,17 +20,20 @@ const pending = [
 const hotplug = 'usr/lib/udev/rules.d/90-cloud-init-hook-hotplug.rules'
 
 /** A packet of eth1 that leaves by another way. */
-const wrong = (fate: string, question: Partial<WrongOutcome['question']> = {}): WrongOutcome => ({
+const wrong = (fate: string, question: Partial<WrongOutcome['question']> = {}, isForeign = false): WrongOutcome => ({
   question: {
     ...{ family: 4, source: '172.31.0.218', destination: '8.8.8.8', ipProtocol: 6, towards: 'the Internet' },
     ...{ linkIndex: 3, table: 20001, ...question },
   },
   fate,
   remedy: 'do that',
+  isForeign,
 })
 const byMain = wrong('leave by eth0 (table main) instead of by eth1: the route "default via 172.31.0.1 dev eth0"')
 const byRule = wrong(
   'leave by wg0 (table 7) instead of by eth1: the rule "priority 9 from all lookup 7" is asked first',
+  {},
+  true,
 )
 
 const absent = { id: 'daemon-absent', cure: 'eni-routed run, or once: eni-routed apply' }
@@ -162,14 +165,12 @@ describe('what the kernel answers:', () => {
         wrongWay([asked]),
       ],
     },
-    ...['the route "unreachable default', 'the route "blackhole default', 'the route "prohibit default'].map(
-      (cause): Row => ({
-        name: `${cause}" is somebody else's doing`,
-        outcomes: [wrong(`are refused (X): ${cause}"`)],
-        pending,
-        finds: [wrongWay([asked])],
-      }),
-    ),
+    {
+      name: "a refusing route is somebody else's doing",
+      outcomes: [wrong('are refused (X): the route "unreachable default"', {}, true)],
+      pending,
+      finds: [wrongWay([asked])],
+    },
     {
       name: 'the question shows all that the rule tells packets apart by',
       outcomes: [

@@ -99,6 +99,7 @@ describe('problems', () => {
       question: { family: 4, source, destination: '8.8.8.8', ipProtocol: 6, towards, linkIndex: 3, table: 20_001 },
       fate,
       remedy: 'do this',
+      isForeign: false,
     })
     const outcomes = [
       wrong('10.7.0.6', 'the Internet'),

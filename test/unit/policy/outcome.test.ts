@@ -84,6 +84,7 @@ describe('the way that packets from eth1 take', () => {
       fate: 'leave by wg0 (table 51820) instead of by eth1: the rule "not priority 19999 from all fwmark 0xca6c lookup 51820 protocol 3" is asked first',
       remedy:
         "move that rule behind the daemon's: ip rule add not priority 21000 from all fwmark 0xca6c lookup 51820 protocol 3; ip rule del not priority 19999 from all fwmark 0xca6c lookup 51820 protocol 3",
+      isForeign: true,
     },
     {
       name: 'a rule that jumps over ours',
@@ -91,20 +92,23 @@ describe('the way that packets from eth1 take', () => {
       way: 'eth0',
       fate: 'leave by eth0 (table main) instead of by eth1: the rule "priority 100 from 172.31.0.0/20 goto 32766 protocol 3" is asked first',
       remedy: 'give that rule a priority between 20003 and 32765, or except 172.31.0.218 from it',
+      isForeign: true,
     },
-    {
-      name: 'an unreachable default in main',
-      more: 'route unreachable default metric 50',
-      way: 'ENETUNREACH',
-      fate: 'are refused (ENETUNREACH): the route "unreachable default table main proto 3 metric 50"',
-      remedy: 'ip route del unreachable default table main proto 3 metric 50',
-    },
+    ...Object.entries({ unreachable: 'EHOSTUNREACH', blackhole: 'EINVAL', prohibit: 'EACCES' }).map(([type, way]) => ({
+      name: `a default of type ${type} in main`,
+      more: `route ${type} default metric 50`,
+      way,
+      fate: `are refused (${way}): the route "${type} default table main proto 3 metric 50"`,
+      remedy: `ip route del ${type} default table main proto 3 metric 50`,
+      isForeign: true,
+    })),
     {
       name: 'a rule that refuses',
       more: 'rule priority 100 from 172.31.0.218 prohibit',
       way: 'EACCES',
       fate: 'are refused (EACCES): the rule "priority 100 from 172.31.0.218 prohibit protocol 3"',
       remedy: 'ip rule del priority 100 from 172.31.0.218 prohibit protocol 3',
+      isForeign: true,
     },
     {
       name: 'a foreign route in the table of the ENI',
@@ -112,9 +116,10 @@ describe('the way that packets from eth1 take', () => {
       way: 'docker0',
       fate: 'leave by docker0 (table 20001) instead of by eth1: the route "8.8.8.0/24 dev docker0 table 20001 proto 4 scope link"',
       remedy: 'ip route del 8.8.8.0/24 dev docker0 table 20001 proto 4 scope link',
+      isForeign: true,
     },
-  ])('$name: is wrong, and named with its remedy', ({ more, way, fate, remedy }) => {
-    expect(fateOf(`${host}${more}`, '8.8.8.8')).toMatchObject({ way, wrong: { fate, remedy } })
+  ])('$name: is wrong, and named with its remedy', ({ more, way, fate, remedy, isForeign }) => {
+    expect(fateOf(`${host}${more}`, '8.8.8.8')).toMatchObject({ way, wrong: { fate, remedy, isForeign } })
   })
 
   test.each([
@@ -123,19 +128,22 @@ describe('the way that packets from eth1 take', () => {
       group: 7,
       cause: 'eth0 is in link group 7, which is not ours',
       remedy: 'ip link set dev eth0 group 20000',
+      isForeign: true,
     },
     {
       name: 'none yet, which is pending',
       group: 0,
       cause: 'the route "172.31.0.0/20 dev eth0 table main proto 2 scope link src 172.31.15.216"',
       remedy: 'ip route del 172.31.0.0/20 dev eth0 table main proto 2 scope link src 172.31.15.216',
+      isForeign: false,
     },
-  ])('$name is the cause where its subnet steals', ({ group, cause, remedy }) => {
+  ])('$name is the cause where its subnet steals', ({ group, cause, remedy, isForeign }) => {
     const seen = snapshot(host.replace('link eth0 driver ena', `link eth0 driver ena group ${group}`))
     const answer = { route: seen.routes.find(({ destination }) => destination.length === 20)! }
     expect(judge(ask('172.31.0.218', '172.31.2.2'), answer, circumstancesOf(seen))).toMatchObject({
       fate: `leave by eth0 (table main) instead of by eth1: ${cause}`,
       remedy,
+      isForeign,
     })
   })
 })
