@@ -32,6 +32,8 @@ export interface DaemonOptions {
    * intervals that find nothing. `look` brings back what the next event needs.
    */
   readonly onQuiet?: (look: () => void) => void
+  /** Runs `pass`, which no event asks for: a look at intervals. */
+  readonly atIntervals?: (pass: () => void) => void
   /** What tells of the metadata; without it, the metadata is off. */
   readonly informant?: (onFailure: (reason: MetadataError) => void) => Informing
 }
@@ -44,13 +46,14 @@ export class Daemon {
   readonly #onNews: () => void
   readonly #onAlive: (() => void) | undefined
   readonly #longestSilence: number | undefined
+  readonly #atIntervals: (pass: () => void) => void
   readonly #audit: Audit
   readonly #contention = new Contention()
   readonly #health: Health
   readonly #guidance: Guidance
   readonly #leisure: Leisure
   readonly #rhythm = new Rhythm({
-    pass: () => this.#pass(),
+    pass: () => this.#onDue(),
     look: (thorough) => this.#lookAtIntervals(thorough),
     lookAgain: () => this.#lookThoroughly('a second look', 'second look'),
     settled: () => this.#leisure.tidy(),
@@ -73,6 +76,7 @@ export class Daemon {
     this.#onNews = options.onNews ?? (() => {})
     this.#onAlive = options.onAlive
     this.#longestSilence = options.longestSilence
+    this.#atIntervals = options.atIntervals ?? ((pass) => pass())
     this.#audit = new Audit(log)
     this.#health = new Health({
       kernel,
@@ -181,6 +185,11 @@ export class Daemon {
     this.#hint = hint
     this.#cause = cause
     this.#judgementDue ||= hint.urgency === 'soon'
+  }
+
+  #onDue(): void {
+    if (this.#cause === 'interval') this.#atIntervals(() => this.#pass())
+    else this.#pass()
   }
 
   #pass(): void {

@@ -10,7 +10,7 @@ import { openKernel } from '../kernel/netlink.ts'
 import type { Kernel } from '../kernel/port.ts'
 import { loadedProgram } from '../loader.ts'
 import { type Log, openLog } from '../log.ts'
-import { tidier } from '../memory.ts'
+import { sparing, tidier } from '../memory.ts'
 import { Informant } from '../metadata/informant.ts'
 import { Exposition } from '../metrics/exposition.ts'
 import { requireNetAdmin } from '../privilege.ts'
@@ -54,6 +54,7 @@ export async function serve(options: CommonOptions, config: Config, surroundings
       loadedProgram()?.finish()
       tidy(look)
     },
+    atIntervals: sparing(),
     // Half of what the manager grants, as sd_watchdog_enabled(3) recommends.
     ...(manager.watchdog && { longestSilence: manager.watchdog / 2, onAlive: () => manager.alive() }),
   })

@@ -92,6 +92,21 @@ describe('the daemon', () => {
     expect(onQuiet).toHaveBeenCalledTimes(3)
   })
 
+  test('tells its looks at intervals from passes that events ask for', () => {
+    const atIntervals = vi.fn((pass: () => void) => pass())
+    const kernel = new FakeKernel(host + eth1)
+    const { log } = memoryLog()
+    new Daemon({ kernel, config: configOf(''), log, version: '0', atIntervals }).start()
+    pass(50_000)
+    kernel.take(sourceRule)
+    pass(5_000)
+    expect(atIntervals).not.toHaveBeenCalled()
+    kernel.take(sourceRule, true)
+    pass(10_000)
+    expect(atIntervals).toHaveBeenCalledTimes(1)
+    inShape(kernel)
+  })
+
   test('with one ENI it changes nothing, and says so', () => {
     const { kernel, daemon, messages } = running(host)
     expect(kernel.batches).toEqual([])

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { getHeapSpaceStatistics } from 'node:v8'
-import { expect, test, vi } from 'vitest'
-import { mappedFiles, tidier } from '../../src/memory.ts'
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { mappedFiles, sparing, tidier } from '../../src/memory.ts'
 
 const entry = (range: string, mode: string, inode: number, name: string, anonymous = 0, rss = 512) =>
   `${range} ${mode} 00001000 fe:00 ${inode}      ${name}
@@ -72,4 +72,49 @@ test('a process gives back what is young each time, the rest at first, then when
   expect(atOnce.deref()).toBeUndefined()
   expect(growths.map((growth) => growth.at(-1))).toEqual([1, 1, 1])
   vi.useRealTimers()
+})
+
+describe('work that comes now and then', () => {
+  setFlagsFromString('--allow-natives-syntax')
+  const codeOf: (work: object) => number = new Function('work', 'return %GetOptimizationStatus(work)') as never
+  let seen = 0
+  /** A function that V8 has not seen, run until it is worth compiling, in pieces: V8 puts in place what a thread has compiled. */
+  const isCompiled = async (run: (work: () => void) => void) => {
+    const work = new Function('number', `return 2 * number + ${++seen}`) as (number: number) => number
+    work(1)
+    const before = codeOf(work)
+    for (let piece = 0; piece < 5; piece++) {
+      run(() => {
+        for (let number = 0; number < 200_000; number++) work(number)
+      })
+      await sleep(1)
+    }
+    return codeOf(work) !== before
+  }
+  beforeEach(() => vi.useFakeTimers({ toFake: ['performance'] }))
+  afterEach(() => vi.useRealTimers())
+
+  test('is not compiled, and what comes after it is, also where it fails', async () => {
+    const run = sparing()
+    expect(await isCompiled(run)).toBe(false)
+    expect(() =>
+      run(() => {
+        throw new Error('no kernel')
+      }),
+    ).toThrow('no kernel')
+    expect(await isCompiled((work) => work())).toBe(true)
+  })
+
+  test('is compiled where it took long, until it is short again', async () => {
+    const run = sparing()
+    const takingLong = (work: () => void) =>
+      run(() => {
+        work()
+        vi.advanceTimersByTime(11)
+      })
+    takingLong(() => {})
+    expect(await isCompiled(takingLong)).toBe(true)
+    run(() => {})
+    expect(await isCompiled(run)).toBe(false)
+  })
 })
