@@ -84,7 +84,8 @@ export class Audit {
     for (const entry of applied.filter(isTold)) {
       this.#tell(entry, cause, describe)
     }
-    this.#log.info({ event: 'removed', changes: applied.length, left: left.length }, 'the routing was taken away')
+    const but = left.length === 0 ? '' : `, but for ${left.length} ${left.length === 1 ? 'object' : 'objects'}`
+    this.#log.info({ event: 'removed', changes: applied.length, left: left.length }, `the routing was taken away${but}`)
   }
 
   /** Records problems that are new, and those that are gone. */

@@ -138,7 +138,9 @@ export class Daemon {
   #remove(): void {
     const { settings } = this.#guidance
     const { knowledge } = settings
-    this.#audit.removed(cleanup(this.#kernel, settings, 10), { cause: 'on-stop = "remove"', knowledge })
+    const outcome = cleanup(this.#kernel, settings, 10)
+    this.#audit.removed(outcome, { cause: 'on-stop = "remove"', knowledge })
+    if (outcome.failure) throw outcome.failure
   }
 
   /** A stray route is found by a thorough look alone. */

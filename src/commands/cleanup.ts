@@ -14,7 +14,7 @@ export const cleanup = (options: CommonOptions): Promise<number> => {
   requireNetAdmin('cleanup')
   return withSession(options, ({ kernel, settings, daemon }) => {
     // A daemon puts everything back as fast as it goes: one round shows that, more would be a fight.
-    const { snapshot, applied, left } = removeAll(kernel, settings, daemon ? 1 : rounds)
+    const { snapshot, applied, left, failure } = removeAll(kernel, settings, daemon ? 1 : rounds)
     const name = linkNamer(snapshot)
     const removed = applied.filter(isDone).map(({ change }) => change)
     const refused = daemon ? [] : left
@@ -34,6 +34,7 @@ export const cleanup = (options: CommonOptions): Promise<number> => {
         `eni-routed runs here as process ${daemon.pid} and puts everything back; stop it first: systemctl stop eni-routed\n`,
       )
     }
+    if (failure) throw failure
     return refused.length === 0 ? exit.ok : exit.failed
   })
 }

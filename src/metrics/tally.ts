@@ -1,4 +1,4 @@
-import { type Applied, isDone } from '../applied.ts'
+import { type Applied, isDone, isUnknown } from '../applied.ts'
 import type { Sighting } from '../kernel/port.ts'
 import type { PassOutcome } from '../reconcile.ts'
 import { actionOf } from '../state/change.ts'
@@ -40,7 +40,7 @@ export class Tally {
   readonly #passDuration = new Histogram('eni_routed_pass_duration_seconds', 'How long passes took.', bounds)
   readonly #changes = new Counter(
     'eni_routed_changes',
-    'Changes sent to the kernel. already: it was in that state; refused: it will be tried again.',
+    'Changes sent to the kernel. already: it was in that state; refused: it will be tried again; unknown: no answer came.',
   )
   readonly #repairs = new Counter(
     'eni_routed_repairs',
@@ -124,9 +124,8 @@ export class Tally {
   }
 
   #applied(entry: Applied, cause: PassCause): void {
-    const { change, result, repair } = entry
-    const became = !result.done ? 'refused' : result.already ? 'already' : 'done'
-    this.#changes.add({ action: actionOf(change), object: change.kind, result: became })
+    const { change, repair } = entry
+    this.#changes.add({ action: actionOf(change), object: change.kind, result: wordOf(entry) })
     if (repair && isDone(entry)) {
       this.#repairs.add({ object: change.kind, cause })
     }
@@ -140,6 +139,12 @@ export class Tally {
     this.#waitingSince = undefined
     this.#changedSince = false
   }
+}
+
+function wordOf(entry: Applied): string {
+  const { result } = entry
+  if (result.done) return result.already ? 'already' : 'done'
+  return isUnknown(entry) ? 'unknown' : 'refused'
 }
 
 /** `at` in ms. */

@@ -513,6 +513,19 @@ describe('stopped', () => {
     expect(messages('removed')).toEqual(['the routing was taken away'])
   })
 
+  test('it writes down what it took away where the kernel cannot be read again', () => {
+    const { kernel, daemon, messages } = running(host + eth1, '[routing]\non-stop = "remove"')
+    const count = messages('change').length
+    kernel.refuses = (change) => (change.kind === 'rule' && ruleLine(change.rule) === sourceRule ? 'EPERM' : undefined)
+    kernel.afterApply = () => {
+      kernel.failure = new Error('reading links: EINTR')
+    }
+    expect(() => daemon.stop()).toThrow('EINTR')
+    expect(messages('change')).toHaveLength(2 * count - 1)
+    expect(messages('removed')).toEqual(['the routing was taken away, but for 1 object'])
+    expect(kernel.closed).toBe(true)
+  })
+
   test('it leaves the routing to the daemon that takes over, whatever it is told', () => {
     const { kernel, daemon, messages } = running(host + eth1, '[routing]\non-stop = "remove"')
     const before = ours(kernel)

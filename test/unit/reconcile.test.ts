@@ -4,7 +4,7 @@ import { Contention } from '../../src/contention.ts'
 import { look } from '../../src/look.ts'
 import { forgetKept } from '../../src/policy/kept.ts'
 import { noMemory, type PassInput, reconcile } from '../../src/reconcile.ts'
-import { objectKey } from '../../src/state/change.ts'
+import { type Change, objectKey } from '../../src/state/change.ts'
 import { FakeKernel } from '../support/fake-kernel.ts'
 import { planLines, settings } from '../support/snapshot.ts'
 
@@ -238,6 +238,22 @@ describe('cleanup', () => {
     expect(left).toEqual([])
     expect(applied).toHaveLength(12)
     expect(applied.every(({ result }) => result.done && result.unacknowledged)).toBe(true)
+  })
+
+  test('tells what went though the kernel can no longer be read, and what may be left', () => {
+    const kernel = new FakeKernel(host)
+    pass(kernel)
+    const group = (change: Change) => change.kind === 'link'
+    kernel.refuses = (change) => (group(change) ? 'EBUSY' : undefined)
+    kernel.afterApply = () => {
+      kernel.failure = new Error('reading links: EINTR')
+    }
+    const { applied, left, failure } = cleanup(kernel, settings(), 10)
+    expect(failure).toBe(kernel.failure)
+    expect(applied).toHaveLength(12)
+    expect(left).toEqual(applied.map(({ change }) => change).filter(group))
+    expect(left.length).toBeGreaterThan(0)
+    expect(() => cleanup(kernel, settings(), 10)).toThrow('EINTR')
   })
 
   test('tells what is left where somebody puts it back', () => {

@@ -104,6 +104,19 @@ describe("the daemon's metrics", () => {
     expect(series('event_to_verified_seconds_bucket{le="5"}')).toHaveLength(1)
   })
 
+  test('of changes of which nobody knows what became: their answers were lost, and the look after them is torn', () => {
+    const { kernel, series } = running()
+    kernel.refuses = () => 'ENOBUFS'
+    kernel.mute = () => true
+    kernel.afterApply = () => {
+      kernel.tears = []
+    }
+    kernel.take(sourceRule)
+    pass()
+    expect(series('changes_total{action="add",object="rule",result="unknown"}')).toHaveLength(1)
+    expect(series('changes_total{action="add",object="rule",result="refused"}')).toEqual([])
+  })
+
   test('of passes that failed, of a fight, and of lost events', () => {
     const { kernel, series } = running()
     kernel.failure = new Error('reading links: EINTR')
